@@ -1,0 +1,87 @@
+#include "base/clock.hpp"
+
+#include <fmt/format.h>
+
+namespace phx {
+
+using namespace std::chrono;
+
+Instant SystemClock::now() const { return time_point_cast<microseconds>(system_clock::now()); }
+Duration SystemClock::monotonic() const { return duration_cast<microseconds>(steady_clock::now().time_since_epoch()); }
+
+std::string format_instant(Instant at) {
+  const auto day = floor<days>(at);
+  const year_month_day date{day};
+  const auto of_day = at - day;
+  const auto total = duration_cast<seconds>(of_day).count();
+  const auto micros = (of_day - seconds(total)).count();
+  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), total / 3600,
+                                total / 60 % 60, total % 60);
+  if (micros % 1000 != 0)
+    out += fmt::format(".{:06}", micros);
+  else if (micros != 0)
+    out += fmt::format(".{:03}", micros / 1000);
+  return out + "Z";
+}
+
+Result<Instant> parse_instant(std::string_view text) {
+  const auto bad = [] {
+    return Error(Code::kInvalidArgument, "time.malformed", "This is not an RFC 3339 time such as 2026-01-31T08:00:00Z.");
+  };
+  std::size_t at = 0;
+  const auto number = [&](std::size_t digits) -> int {
+    int value = 0;
+    for (std::size_t i = 0; i < digits; ++i, ++at) {
+      if (at >= text.size() || text[at] < '0' || text[at] > '9') return -1;
+      value = value * 10 + (text[at] - '0');
+    }
+    return value;
+  };
+  const auto sign = [&](std::string_view any) { return at < text.size() && any.find(text[at]) != any.npos && ++at; };
+  const int y = number(4);
+  if (y < 0 || !sign("-")) return bad();
+  const int m = number(2);
+  if (m < 1 || !sign("-")) return bad();
+  const int d = number(2);
+  if (d < 1 || !sign("Tt ")) return bad();
+  const int hour = number(2);
+  if (hour < 0 || hour > 23 || !sign(":")) return bad();
+  const int minute = number(2);
+  if (minute < 0 || minute > 59 || !sign(":")) return bad();
+  const int second = number(2);
+  if (second < 0 || second > 60) return bad();
+  std::int64_t micros = 0;
+  if (sign(".")) {
+    int digits = 0;
+    for (; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, ++digits)
+      if (digits < 6) micros = micros * 10 + (text[at] - '0');
+    if (digits == 0 || digits > 9) return bad();
+    for (; digits < 6; ++digits) micros *= 10;
+  }
+  minutes offset{0};
+  if (!sign("Zz")) {
+    if (at >= text.size() || (text[at] != '+' && text[at] != '-')) return bad();
+    const int direction = text[at++] == '-' ? -1 : 1;
+    const int oh = number(2);
+    if (oh < 0 || oh > 23 || !sign(":")) return bad();
+    const int om = number(2);
+    if (om < 0 || om > 59) return bad();
+    offset = minutes(direction * (oh * 60 + om));
+  }
+  if (at != text.size()) return bad();
+  const year_month_day date{year(y), month(static_cast<unsigned>(m)), day(static_cast<unsigned>(d))};
+  if (!date.ok()) return bad();
+  return Instant(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second) + microseconds(micros) - offset;
+}
+
+std::string format_duration(Duration span) {
+  const auto total = duration_cast<seconds>(span).count();
+  if (total < 0) return "-" + format_duration(-span);
+  if (total < 60) return fmt::format("{}s", total);
+  if (total < 3600) return fmt::format("{}m {:02}s", total / 60, total % 60);
+  if (total < 86400) return fmt::format("{}h {:02}m", total / 3600, total / 60 % 60);
+  return fmt::format("{}d {}h", total / 86400, total / 3600 % 24);
+}
+
+}  // namespace phx

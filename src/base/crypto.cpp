@@ -1,0 +1,82 @@
+#include "base/crypto.hpp"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+#include <cstdint>
+
+namespace phx {
+
+std::string sha256(std::string_view data) {
+  std::string out(32, '\0');
+  unsigned size = 0;
+  EVP_Digest(data.data(), data.size(), reinterpret_cast<unsigned char*>(out.data()), &size, EVP_sha256(), nullptr);
+  return out;
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view data) {
+  std::string out(32, '\0');
+  unsigned size = 0;
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(data.data()),
+       data.size(), reinterpret_cast<unsigned char*>(out.data()), &size);
+  return out;
+}
+
+bool constant_time_equal(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::string hex_encode(std::string_view data) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(data.size() * 2);
+  for (const char c : data) {
+    const auto byte = static_cast<unsigned char>(c);
+    out += kDigits[byte >> 4];
+    out += kDigits[byte & 15];
+  }
+  return out;
+}
+
+namespace {
+constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+}
+
+std::string base64url_encode(std::string_view data) {
+  std::string out;
+  out.reserve((data.size() * 4 + 2) / 3);
+  std::uint32_t buffer = 0;
+  int bits = 0;
+  for (const char c : data) {
+    buffer = buffer << 8 | static_cast<unsigned char>(c);
+    for (bits += 8; bits >= 6;) {
+      bits -= 6;
+      out += kAlphabet[buffer >> bits & 63];
+    }
+  }
+  if (bits > 0) out += kAlphabet[buffer << (6 - bits) & 63];
+  return out;
+}
+
+Result<std::string> base64url_decode(std::string_view text) {
+  std::string out;
+  std::uint32_t buffer = 0;
+  int bits = 0;
+  for (const char c : text) {
+    const auto value = kAlphabet.find(c);
+    if (value == kAlphabet.npos) return Error(Code::kInvalidArgument, "base64.malformed", "Not base64url.");
+    buffer = buffer << 6 | static_cast<std::uint32_t>(value);
+    if ((bits += 6) >= 8) {
+      bits -= 8;
+      out += static_cast<char>(buffer >> bits & 255);
+    }
+  }
+  // A lone last character carries no whole byte, and set bits past the end mean another spelling of the same bytes.
+  if (text.size() % 4 == 1 || (buffer & ((1U << bits) - 1)) != 0)
+    return Error(Code::kInvalidArgument, "base64.malformed", "Not base64url.");
+  return out;
+}
+
+}  // namespace phx

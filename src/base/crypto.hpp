@@ -1,0 +1,24 @@
+#pragma once
+/// The few cryptographic primitives the lower floors share, on OpenSSL's EVP. Strings are byte strings.
+
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+
+namespace phx {
+
+/// 32 raw bytes.
+std::string sha256(std::string_view data);
+/// 32 raw bytes.
+std::string hmac_sha256(std::string_view key, std::string_view data);
+/// Compares in time that depends on the lengths only.
+bool constant_time_equal(std::string_view a, std::string_view b);
+
+std::string hex_encode(std::string_view data);
+/// RFC 4648 section 5, no padding.
+std::string base64url_encode(std::string_view data);
+/// Reason "base64.malformed".
+Result<std::string> base64url_decode(std::string_view text);
+
+}  // namespace phx
