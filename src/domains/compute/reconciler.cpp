@@ -1,0 +1,231 @@
+#include "domains/compute/reconciler.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace phx::compute {
+namespace {
+
+constexpr std::array<std::pair<MachineState, std::string_view>, 11> kStates{{
+    {MachineState::kPending, "PENDING"},
+    {MachineState::kProvisioning, "PROVISIONING"},
+    {MachineState::kStopped, "STOPPED"},
+    {MachineState::kStarting, "STARTING"},
+    {MachineState::kRunning, "RUNNING"},
+    {MachineState::kStopping, "STOPPING"},
+    {MachineState::kPaused, "PAUSED"},
+    {MachineState::kDegraded, "DEGRADED"},
+    {MachineState::kUnknown, "UNKNOWN"},
+    {MachineState::kLost, "LOST"},
+    {MachineState::kDeleting, "DELETING"},
+}};
+constexpr std::array<std::pair<DesiredState, std::string_view>, 4> kDesired{{
+    {DesiredState::kRunning, "RUNNING"},
+    {DesiredState::kStopped, "STOPPED"},
+    {DesiredState::kPaused, "PAUSED"},
+    {DesiredState::kDeleted, "DELETED"},
+}};
+constexpr std::array<std::string_view, 10> kActions{"none", "provision", "start",   "power_down", "kill",
+                                                     "reset", "pause",    "resume", "destroy",    "forget"};
+
+constexpr std::string_view kRestart = "Start the machine again, or open its console log to see why it ended.";
+
+Decision settled(MachineState state) {
+  Decision d;
+  d.state = state;
+  d.settled = true;
+  d.progress = 100;
+  return d;
+}
+
+Decision act(Action action, MachineState state, std::string step, int progress) {
+  Decision d;
+  d.action = action;
+  d.state = state;
+  d.step = std::move(step);
+  d.progress = progress;
+  return d;
+}
+
+Decision wait(MachineState state, std::string step, int progress, Duration again_after) {
+  Decision d = act(Action::kNone, state, std::move(step), progress);
+  d.again_after = again_after;
+  return d;
+}
+
+Decision troubled(MachineState state, std::string reason, std::string_view next_action) {
+  Decision d;
+  d.state = state;
+  d.reason = std::move(reason);
+  d.next_action = next_action;
+  return d;
+}
+
+Decision without_disk(const Machine& machine) {
+  if (machine.provisioned)
+    return troubled(MachineState::kLost, "The machine's disk is gone from its host.",
+                    "Delete the machine, or put its disk back from a backup.");
+  return act(Action::kProvision, MachineState::kProvisioning, "making the disk", 20);
+}
+
+Decision without_process(const Machine& machine, const GuestObservation& seen) {
+  switch (machine.desired) {
+    case DesiredState::kStopped: return settled(MachineState::kStopped);
+    case DesiredState::kRunning:
+    case DesiredState::kPaused: break;
+    case DesiredState::kDeleted: std::unreachable();
+  }
+  if (machine.start_wanted()) return act(Action::kStart, MachineState::kStarting, "starting the guest", 60);
+  if (seen.last_exit && seen.last_exit->expected) {
+    Decision d = settled(MachineState::kStopped);
+    d.reason = "The guest powered itself off.";
+    d.new_desired = DesiredState::kStopped;
+    return d;
+  }
+  std::string why = "The guest's process ended and nobody asked for it";
+  if (seen.last_exit && !seen.last_exit->reason.empty()) why += ": " + seen.last_exit->reason;
+  return troubled(MachineState::kLost, why + ".", kRestart);
+}
+
+Decision stopping(const Machine& machine, Instant now, const ReconcilePolicy& policy) {
+  if (machine.force_stop) return act(Action::kKill, MachineState::kStopping, "pulling the plug", 60);
+  if (!machine.stop_pressed_at) return act(Action::kPowerDown, MachineState::kStopping, "pressing the power button", 30);
+  // stop_pressed_at is the first press. It may lie in the future after the wall clock was set back: then the grace
+  // simply starts anew.
+  const Duration waited = now - *machine.stop_pressed_at;
+  if (waited >= policy.stop_grace || waited < Duration::zero())
+    return act(Action::kKill, MachineState::kStopping, "pulling the plug: the guest did not power off in time", 80);
+  Decision d = act(Action::kPowerDown, MachineState::kStopping, "waiting for the guest to power off", 50);
+  d.again_after = std::min(policy.power_button_every, policy.stop_grace - waited);
+  return d;
+}
+
+Decision with_process(const Machine& machine, const GuestObservation& seen, Instant now,
+                      const ReconcilePolicy& policy) {
+  switch (seen.power) {
+    case Power::kOff:
+    case Power::kShutdown:
+      // The guest has powered off and its process is on the way out.
+      return wait(machine.desired == DesiredState::kStopped ? MachineState::kStopping : machine.state,
+                  "waiting for the guest's process to end", 80, policy.poll_every);
+    case Power::kPrelaunch: return wait(MachineState::kStarting, "starting the guest", 70, policy.poll_every);
+    case Power::kCrashed:
+    case Power::kIoError:
+      if (machine.desired == DesiredState::kStopped)
+        return act(Action::kKill, MachineState::kStopping, "pulling the plug of a broken guest", 60);
+      if (machine.reset_wanted()) return act(Action::kReset, MachineState::kStarting, "resetting the guest", 50);
+      return troubled(MachineState::kDegraded,
+                      seen.power == Power::kCrashed ? "The guest's kernel has crashed."
+                                                    : "The guest is halted because its disk reports errors.",
+                      seen.power == Power::kCrashed ? "Reboot the machine."
+                                                    : "Free space on the host, then reboot the machine.");
+    case Power::kPaused:
+      if (machine.desired == DesiredState::kPaused) return settled(MachineState::kPaused);
+      if (machine.desired == DesiredState::kStopped && machine.force_stop)
+        return act(Action::kKill, MachineState::kStopping, "pulling the plug", 60);
+      return act(Action::kResume, machine.desired == DesiredState::kStopped ? MachineState::kStopping : machine.state,
+                 "resuming the guest", 40);
+    case Power::kRunning: break;
+  }
+  switch (machine.desired) {
+    case DesiredState::kStopped: return stopping(machine, now, policy);
+    case DesiredState::kPaused: return act(Action::kPause, machine.state, "pausing the guest", 50);
+    case DesiredState::kRunning:
+      if (machine.reset_wanted()) return act(Action::kReset, MachineState::kRunning, "resetting the guest", 50);
+      return settled(MachineState::kRunning);
+    case DesiredState::kDeleted: break;
+  }
+  std::unreachable();
+}
+
+}  // namespace
+
+std::string_view to_string(MachineState state) { return kStates[static_cast<std::size_t>(state)].second; }
+std::string_view to_string(DesiredState state) { return kDesired[static_cast<std::size_t>(state)].second; }
+std::string_view to_string(Action action) { return kActions[static_cast<std::size_t>(action)]; }
+
+std::optional<MachineState> machine_state(std::string_view name) {
+  for (const auto& [state, text] : kStates)
+    if (text == name) return state;
+  return std::nullopt;
+}
+std::optional<DesiredState> desired_state(std::string_view name) {
+  for (const auto& [state, text] : kDesired)
+    if (text == name) return state;
+  return std::nullopt;
+}
+
+Decision decide(const Machine& machine, const Result<GuestObservation>& seen, Instant now,
+                const ReconcilePolicy& policy) {
+  if (!seen) {
+    Decision d = troubled(MachineState::kUnknown, "The host cannot tell the machine's state: " + seen.error().message(),
+                          "Nothing: it is asked again. If it lasts, look at the host.");
+    if (machine.desired == DesiredState::kDeleted) d.state = MachineState::kDeleting;
+    // What was known stays known while a first attempt has not even reached the host.
+    if (machine.state == MachineState::kPending) d.state = MachineState::kPending;
+    d.again_after = std::chrono::seconds(2);
+    d.step = "waiting for the host";
+    return d;
+  }
+  if (machine.desired == DesiredState::kDeleted) {
+    if (seen->presence == Presence::kAbsent) return act(Action::kForget, MachineState::kDeleting, "removing the record", 90);
+    return act(Action::kDestroy, MachineState::kDeleting, "removing guest and disks", 40);
+  }
+  switch (seen->presence) {
+    case Presence::kAbsent: return without_disk(machine);
+    case Presence::kDefined: return without_process(machine, *seen);
+    case Presence::kRunning: return with_process(machine, *seen, now, policy);
+  }
+  std::unreachable();
+}
+
+Machine after_action(Machine machine, Action action, Instant now) {
+  switch (action) {
+    case Action::kProvision: machine.provisioned = true; break;
+    case Action::kStart:
+      machine.provisioned = true;
+      machine.started_generation = machine.start_generation;
+      // A machine that has just been started needs no reset that was asked for before.
+      machine.reset_done_generation = machine.reset_generation;
+      machine.stop_pressed_at.reset();
+      break;
+    case Action::kReset: machine.reset_done_generation = machine.reset_generation; break;
+    case Action::kPowerDown:
+      if (!machine.stop_pressed_at) machine.stop_pressed_at = now;
+      break;
+    case Action::kKill: machine.stop_pressed_at.reset(); break;
+    case Action::kNone:
+    case Action::kPause:
+    case Action::kResume:
+    case Action::kDestroy:
+    case Action::kForget: break;
+  }
+  return machine;
+}
+
+Failure judge_failure(Action action, const Error& error) {
+  Failure f;
+  f.retry = code_info(error.code()).retryable;
+  f.reason = error.message();
+  f.next_action = error.next_action();
+  if (!f.retry && f.next_action.empty())
+    f.next_action = action == Action::kProvision ? "Delete the machine, or retry after the cause is mended."
+                                                 : "Retry after the cause is mended.";
+  return f;
+}
+
+Machine give_up(Machine machine, const std::optional<GuestObservation>& seen) {
+  if (machine.desired == DesiredState::kDeleted) return machine;
+  machine.started_generation = machine.start_generation;
+  machine.reset_done_generation = machine.reset_generation;
+  machine.force_stop = false;
+  machine.stop_pressed_at.reset();
+  const bool process = seen && seen->presence == Presence::kRunning;
+  machine.desired = !process                           ? DesiredState::kStopped
+                    : seen->power == Power::kPaused ? DesiredState::kPaused
+                                                    : DesiredState::kRunning;
+  return machine;
+}
+
+}  // namespace phx::compute

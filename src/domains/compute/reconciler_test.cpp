@@ -1,0 +1,196 @@
+#include "domains/compute/reconciler.hpp"
+
+#include <gtest/gtest.h>
+
+namespace phx::compute {
+namespace {
+
+using namespace std::chrono_literals;
+const Instant kNow{std::chrono::seconds(1'800'000'000)};
+
+Machine wanted(DesiredState desired) {
+  Machine m;
+  m.desired = desired;
+  m.provisioned = true;
+  m.state = MachineState::kRunning;
+  return m;
+}
+
+Result<GuestObservation> seen(Presence presence, Power power = Power::kOff) {
+  GuestObservation o;
+  o.presence = presence;
+  o.power = power;
+  return o;
+}
+
+TEST(Reconciler, CreatesThenStartsThenRests) {
+  Machine m;
+  m.start_generation = 1;
+  auto d = decide(m, seen(Presence::kAbsent), kNow);
+  EXPECT_EQ(d.action, Action::kProvision);
+  EXPECT_EQ(d.state, MachineState::kProvisioning);
+  m = after_action(m, d.action, kNow);
+  d = decide(m, seen(Presence::kDefined), kNow);
+  EXPECT_EQ(d.action, Action::kStart);
+  EXPECT_EQ(d.state, MachineState::kStarting);
+  m = after_action(m, d.action, kNow);
+  d = decide(m, seen(Presence::kRunning, Power::kRunning), kNow);
+  EXPECT_EQ(d.action, Action::kNone);
+  EXPECT_EQ(d.state, MachineState::kRunning);
+  EXPECT_TRUE(d.settled);
+}
+
+TEST(Reconciler, AGuestThatDiesIsLostAndNotRestarted) {
+  const Machine m = wanted(DesiredState::kRunning);
+  auto o = seen(Presence::kDefined);
+  o->last_exit = GuestExit{kNow, 9, std::nullopt, false, "killed by signal 9"};
+  const auto d = decide(m, o, kNow);
+  EXPECT_EQ(d.action, Action::kNone);
+  EXPECT_EQ(d.state, MachineState::kLost);
+  EXPECT_FALSE(d.settled);
+  EXPECT_NE(d.reason.find("signal 9"), std::string::npos);
+  EXPECT_FALSE(d.next_action.empty());
+}
+
+TEST(Reconciler, ANewStartIntentRevivesALostGuest) {
+  Machine m = wanted(DesiredState::kRunning);
+  m.start_generation = 2;
+  EXPECT_EQ(decide(m, seen(Presence::kDefined), kNow).action, Action::kStart);
+}
+
+TEST(Reconciler, AGuestThatPowersOffIsStopped) {
+  auto o = seen(Presence::kDefined);
+  o->last_exit = GuestExit{kNow, std::nullopt, 0, true, "the guest powered off"};
+  const auto d = decide(wanted(DesiredState::kRunning), o, kNow);
+  EXPECT_EQ(d.state, MachineState::kStopped);
+  EXPECT_EQ(d.new_desired, DesiredState::kStopped);
+  EXPECT_TRUE(d.settled);
+}
+
+TEST(Reconciler, StopPressesAgainAndPullsThePlugAfterTheGrace) {
+  Machine m = wanted(DesiredState::kStopped);
+  const auto running = seen(Presence::kRunning, Power::kRunning);
+  auto d = decide(m, running, kNow);
+  EXPECT_EQ(d.action, Action::kPowerDown);
+  m = after_action(m, d.action, kNow);
+  d = decide(m, running, kNow + 5s);
+  EXPECT_EQ(d.action, Action::kPowerDown);
+  EXPECT_EQ(d.again_after, 5s);
+  m = after_action(m, d.action, kNow + 5s);
+  EXPECT_EQ(m.stop_pressed_at, kNow) << "the grace counts from the first press";
+  EXPECT_EQ(decide(m, running, kNow + 29s).again_after, 1s);
+  EXPECT_EQ(decide(m, running, kNow + 30s).action, Action::kKill);
+  EXPECT_EQ(decide(m, seen(Presence::kDefined), kNow + 31s).state, MachineState::kStopped);
+}
+
+TEST(Reconciler, ForceStopPullsThePlugAtOnce) {
+  Machine m = wanted(DesiredState::kStopped);
+  m.force_stop = true;
+  EXPECT_EQ(decide(m, seen(Presence::kRunning, Power::kRunning), kNow).action, Action::kKill);
+  EXPECT_EQ(decide(m, seen(Presence::kRunning, Power::kPaused), kNow).action, Action::kKill);
+}
+
+TEST(Reconciler, AStoppedGuestNeedsNoPlugPulledTwice) {
+  Machine m = wanted(DesiredState::kStopped);
+  const auto d = decide(m, seen(Presence::kRunning, Power::kShutdown), kNow);
+  EXPECT_EQ(d.action, Action::kNone);
+  EXPECT_TRUE(d.again_after.has_value());
+}
+
+TEST(Reconciler, DeleteWinsOverEverything) {
+  for (const auto presence : {Presence::kDefined, Presence::kRunning}) {
+    Machine m = wanted(DesiredState::kDeleted);
+    m.start_generation = 9;
+    m.reset_generation = 9;
+    EXPECT_EQ(decide(m, seen(presence, Power::kRunning), kNow).action, Action::kDestroy);
+  }
+  EXPECT_EQ(decide(wanted(DesiredState::kDeleted), seen(Presence::kAbsent), kNow).action, Action::kForget);
+}
+
+TEST(Reconciler, AMissingDiskIsNeverMadeAnew) {
+  const auto d = decide(wanted(DesiredState::kRunning), seen(Presence::kAbsent), kNow);
+  EXPECT_EQ(d.action, Action::kNone);
+  EXPECT_EQ(d.state, MachineState::kLost);
+}
+
+TEST(Reconciler, AnUnreachableHostIsUnknownAndAskedAgain) {
+  const Result<GuestObservation> error = Error(Code::kUnavailable, "hypervisor.unknown", "no answer");
+  const auto d = decide(wanted(DesiredState::kRunning), error, kNow);
+  EXPECT_EQ(d.action, Action::kNone);
+  EXPECT_EQ(d.state, MachineState::kUnknown);
+  EXPECT_TRUE(d.again_after.has_value());
+}
+
+TEST(Reconciler, PauseResumeAndReset) {
+  EXPECT_EQ(decide(wanted(DesiredState::kPaused), seen(Presence::kRunning, Power::kRunning), kNow).action, Action::kPause);
+  EXPECT_TRUE(decide(wanted(DesiredState::kPaused), seen(Presence::kRunning, Power::kPaused), kNow).settled);
+  EXPECT_EQ(decide(wanted(DesiredState::kRunning), seen(Presence::kRunning, Power::kPaused), kNow).action, Action::kResume);
+  Machine m = wanted(DesiredState::kRunning);
+  m.reset_generation = 3;
+  EXPECT_EQ(decide(m, seen(Presence::kRunning, Power::kRunning), kNow).action, Action::kReset);
+  m = after_action(m, Action::kReset, kNow);
+  EXPECT_TRUE(decide(m, seen(Presence::kRunning, Power::kRunning), kNow).settled);
+}
+
+TEST(Reconciler, GivingUpWantsWhatIsThereButNeverUndoesADelete) {
+  Machine m = wanted(DesiredState::kRunning);
+  m.start_generation = 5;
+  m = give_up(m, *seen(Presence::kDefined));
+  EXPECT_EQ(m.desired, DesiredState::kStopped);
+  EXPECT_FALSE(m.start_wanted());
+  EXPECT_EQ(give_up(wanted(DesiredState::kStopped), *seen(Presence::kRunning, Power::kRunning)).desired,
+            DesiredState::kRunning);
+  EXPECT_EQ(give_up(wanted(DesiredState::kDeleted), std::nullopt).desired, DesiredState::kDeleted);
+}
+
+TEST(Reconciler, RetriesOnlyWhatMayPass) {
+  EXPECT_TRUE(judge_failure(Action::kStart, Error(Code::kUnavailable, "hypervisor.unknown", "no answer")).retry);
+  const auto f = judge_failure(Action::kStart, Error(Code::kConflict, "hypervisor.port_in_use", "Port 2222 is taken."));
+  EXPECT_FALSE(f.retry);
+  EXPECT_FALSE(f.next_action.empty());
+}
+
+// Whatever is wanted and seen, following the decisions ends at rest: no cycle of actions, no state without a reason.
+TEST(Reconciler, EveryCombinationSettlesOrSaysWhy) {
+  for (const auto desired : {DesiredState::kRunning, DesiredState::kStopped, DesiredState::kPaused, DesiredState::kDeleted})
+    for (const auto presence : {Presence::kAbsent, Presence::kDefined, Presence::kRunning})
+      for (const auto power : {Power::kRunning, Power::kPaused, Power::kCrashed, Power::kIoError})
+        for (const bool start : {false, true})
+          for (const bool force : {false, true})
+            for (const bool provisioned : {false, true}) {
+              Machine m = wanted(desired);
+              m.provisioned = provisioned;
+              m.start_generation = start ? 1 : 0;
+              m.force_stop = force;
+              GuestObservation o;
+              o.presence = presence;
+              o.power = presence == Presence::kRunning ? power : Power::kOff;
+              Instant now = kNow;
+              bool rest = false;
+              for (int step = 0; step < 60 && !rest; ++step) {
+                const auto d = decide(m, o, now);
+                if (d.action == Action::kNone && !d.again_after) {
+                  EXPECT_TRUE(d.settled || (!d.reason.empty() && !d.next_action.empty()));
+                  rest = true;
+                  break;
+                }
+                if (d.action == Action::kForget) { rest = true; break; }
+                m = after_action(m, d.action, now);
+                if (d.new_desired) m.desired = *d.new_desired;
+                switch (d.action) {
+                  case Action::kProvision: o.presence = Presence::kDefined; break;
+                  case Action::kStart: o.presence = Presence::kRunning; o.power = Power::kRunning; break;
+                  case Action::kKill: o.presence = Presence::kDefined; o.power = Power::kOff; break;
+                  case Action::kReset: case Action::kResume: o.power = Power::kRunning; break;
+                  case Action::kPause: o.power = Power::kPaused; break;
+                  case Action::kDestroy: o.presence = Presence::kAbsent; o.power = Power::kOff; break;
+                  default: break;  // a guest that ignores the power button
+                }
+                now += d.again_after.value_or(1s);
+              }
+              EXPECT_TRUE(rest) << to_string(desired) << " " << to_string(presence) << " " << to_string(power);
+            }
+}
+
+}  // namespace
+}  // namespace phx::compute
