@@ -1,0 +1,162 @@
+#pragma once
+/// Who people are and how they prove it: local accounts, sessions of the portal, bearer tokens of the command line,
+/// one-time sign-in links, and the first administrator.
+///
+/// Guarantees
+/// - Passwords are argon2id, hashed off the I/O thread; a name without an account costs as much time as a wrong
+///   password, and neither answer nor lockout tells the two apart (lockout.hpp).
+/// - Of sessions, links and tokens only digests are stored (secret_token.hpp). A link works once, also under parallel
+///   use. A revoked or expired proof is refused at once by the server that revoked it, and by any other server on the
+///   same database within `verified_for`.
+/// - A proof that is malformed, unknown, expired or of a disabled account is kUnauthenticated, never anonymous.
+/// - Durable deadlines are judged by the database's clock (phoenix.now()).
+///
+/// Routes: POST /auth/login, POST /auth/one-time, POST /auth/logout, GET /auth/session; on the local socket, for root
+/// and our own account only, POST /local/token and POST /local/sign-in-link.
+///
+/// Errors: "auth.invalid", "auth.invalid_credentials", "auth.link_invalid", "auth.locked" (kRateLimited with
+/// retry_after), "auth.malformed", "auth.local_only", "auth.no_administrator", "auth.ttl", "user.email_taken",
+/// "user.current_password_wrong", "scope.platform_required", and those of account.hpp and password.hpp.
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/context.hpp"
+#include "api/middleware.hpp"
+#include "api/registry.hpp"
+#include "base/clock.hpp"
+#include "base/deadline.hpp"
+#include "base/result.hpp"
+#include "base/uuid.hpp"
+#include "domains/identity/password.hpp"
+#include "domains/identity/proof_cache.hpp"
+
+namespace phx {
+class BlockingPool;
+class Random;
+}  // namespace phx
+namespace phx::pg {
+class Database;
+class Transaction;
+}  // namespace phx::pg
+
+namespace phx::identity {
+
+namespace asio = boost::asio;
+
+struct Settings {
+  std::string first_admin_email = "admin@localhost";
+  std::string first_admin_name = "Administrator";
+  /// Where people reach the portal, without a slash at the end; sign-in links begin with it.
+  std::string base_url = "http://127.0.0.1:4000";
+  /// Cookies are sent over https only.
+  bool secure_cookies = false;
+  std::chrono::seconds session_idle = std::chrono::hours(12);
+  std::chrono::seconds session_absolute = std::chrono::days(7);
+  std::chrono::seconds link_lifetime = std::chrono::hours(24);
+  std::chrono::seconds token_lifetime = std::chrono::hours(12);
+  std::chrono::seconds token_lifetime_max = std::chrono::days(90);
+  /// How long a verified proof is believed without asking the database again.
+  std::chrono::seconds verified_for = std::chrono::seconds(5);
+  std::size_t verified_max = 4096;
+  Argon2Cost argon2;
+};
+
+/// A secret that was just made; this is the only time it can be seen.
+struct IssuedSecret {
+  std::string secret;
+  Uuid user_id;
+  Instant expires_at;
+};
+
+/// What people see of an account.
+struct Account {
+  Uuid id;
+  std::string email;
+  std::string name;
+  bool platform_admin = false;
+  bool has_password = false;
+};
+
+class Identity final : public api::Authenticator {
+ public:
+  /// `server_key` is that of load_server_key(); all references must outlive this.
+  Identity(pg::Database& database, const Clock& clock, Random& random, UuidSource& ids, BlockingPool& blocking,
+           api::TenantDirectory& tenants, std::string server_key, Settings settings);
+  ~Identity() override;
+
+  void register_with(api::Registry& registry, api::Router& router);
+
+  /// When there is no account at all: makes the first administrator and a sign-in link for it. Of servers that start
+  /// at the same time one gets the link, the others nothing.
+  asio::awaitable<Result<std::optional<IssuedSecret>>> ensure_first_admin();
+  /// A new one-time link for a user, or for the first platform administrator.
+  asio::awaitable<Result<IssuedSecret>> mint_sign_in_link(std::string issued_by, std::optional<Uuid> user = {});
+  /// "<base_url>/sign-in#token=<secret>": in the fragment, so that it reaches no log and no Referer.
+  std::string sign_in_url(const IssuedSecret& link) const;
+  /// A bearer token; with a tenant it opens that one only. ttl 0 takes the setting.
+  asio::awaitable<Result<IssuedSecret>> mint_token(std::string issued_by, Uuid user, std::optional<Uuid> tenant,
+                                                   std::chrono::seconds ttl);
+  /// The platform administrator with the oldest account.
+  asio::awaitable<Result<Account>> first_administrator();
+
+  /// Ends a session or a bearer token, by the id in Principal::session_id. Succeeds when it is already gone.
+  asio::awaitable<Status> revoke(Uuid proof);
+  /// Ends all sessions, tokens and links of a user.
+  asio::awaitable<Status> revoke_all(Uuid user);
+
+  asio::awaitable<Result<api::Principal>> authenticate(const net::Request& request) override;
+  asio::awaitable<Result<api::Principal>> authenticate_token(std::string token) override;
+
+ private:
+  struct Origin;
+  // Routes.
+  asio::awaitable<net::Response> post_login(api::HttpCall call);
+  asio::awaitable<net::Response> post_one_time(api::HttpCall call);
+  asio::awaitable<net::Response> post_logout(api::HttpCall call);
+  asio::awaitable<net::Response> get_session(api::HttpCall call);
+  asio::awaitable<net::Response> post_local_token(api::HttpCall call);
+  asio::awaitable<net::Response> post_local_sign_in_link(api::HttpCall call);
+  // Mutations and queries.
+  asio::awaitable<Result<boost::json::object>> create_user(api::MutationContext& context, boost::json::object args);
+  asio::awaitable<Result<boost::json::object>> set_password(api::MutationContext& context, boost::json::object args);
+  asio::awaitable<Result<boost::json::value>> me(api::QueryContext& context, boost::json::object args);
+
+  struct SignedIn {
+    Account account;
+    std::string session_secret;
+  };
+  asio::awaitable<Result<SignedIn>> login(const api::HttpCall& call);
+  asio::awaitable<Result<SignedIn>> use_link(const api::HttpCall& call);
+  asio::awaitable<Result<std::string>> open_session(pg::Transaction& tx, Uuid user, const api::HttpCall& call);
+  net::Response signed_in(Result<SignedIn> outcome) const;
+  std::string session_cookie(const std::string& secret, std::chrono::seconds max_age) const;
+  asio::awaitable<Result<IssuedSecret>> issue_local_token(const api::HttpCall& call);
+  asio::awaitable<Result<IssuedSecret>> issue_local_link(const api::HttpCall& call);
+
+  asio::awaitable<Status> begin_attempt(std::string key, Deadline deadline);
+  asio::awaitable<Result<bool>> verify(std::optional<std::string> phc, std::string password);
+  asio::awaitable<Result<std::string>> hash(std::string password);
+  asio::awaitable<Result<Account>> account(Uuid user, Deadline deadline);
+  asio::awaitable<Result<api::Principal>> session_principal(std::string secret, Deadline deadline);
+  asio::awaitable<Result<api::Principal>> bearer_principal(std::string token, Deadline deadline);
+
+  pg::Database& database_;
+  const Clock& clock_;
+  Random& random_;
+  UuidSource& ids_;
+  BlockingPool& blocking_;
+  api::TenantDirectory& tenants_;
+  const std::string server_key_;
+  const Settings settings_;
+  /// What unknown names are verified against.
+  std::string dummy_phc_;
+  ProofCache verified_;
+};
+
+}  // namespace phx::identity
