@@ -1,0 +1,3356 @@
+/* eslint-disable */
+import type { DocumentTypeDecoration } from '@graphql-typed-document-node/core';
+export type Maybe<T> = T | null;
+export type InputMaybe<T> = T | null | undefined;
+export type Exact<T extends { [key: string]: unknown }> = { [K in keyof T]: T[K] };
+export type MakeOptional<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]?: Maybe<T[SubKey]> };
+export type MakeMaybe<T, K extends keyof T> = Omit<T, K> & { [SubKey in K]: Maybe<T[SubKey]> };
+export type MakeEmpty<T extends { [key: string]: unknown }, K extends keyof T> = { [_ in K]?: never };
+export type Incremental<T> = T | { [P in keyof T]?: P extends ' $fragmentName' | '__typename' ? T[P] : never };
+/** All built-in and custom scalars, mapped to their actual values */
+export type Scalars = {
+  ID: { input: string; output: string; }
+  String: { input: string; output: string; }
+  Boolean: { input: boolean; output: boolean; }
+  Int: { input: number; output: number; }
+  Float: { input: number; output: number; }
+  /**
+   * What every type of the API can use. The directives are the whole language in which SDL describes tables; their
+   * arguments are identifiers, never SQL (what they cannot say is a view or a SQL function in a migration).
+   */
+  DateTime: { input: string; output: string; }
+  /** Any JSON value. */
+  JSON: { input: unknown; output: unknown; }
+};
+
+/** A signal from monitoring or from a probe, one per fingerprint while it lasts. */
+export type Alert = {
+  annotations: Scalars['JSON']['output'];
+  /** How often this alert was delivered. */
+  deliveries: Scalars['Int']['output'];
+  endsAt?: Maybe<Scalars['DateTime']['output']>;
+  /** 16 hex digits, from the labels. */
+  fingerprint: Scalars['String']['output'];
+  id: Scalars['ID']['output'];
+  incident?: Maybe<Incident>;
+  labels: Scalars['JSON']['output'];
+  name: Scalars['String']['output'];
+  receivedAt: Scalars['DateTime']['output'];
+  /** alertmanager, probe or manual */
+  source: Scalars['String']['output'];
+  startsAt: Scalars['DateTime']['output'];
+  status: AlertStatus;
+  summary: Scalars['String']['output'];
+  tenant?: Maybe<Tenant>;
+  version: Scalars['Int']['output'];
+  virtualMachine?: Maybe<VirtualMachine>;
+};
+
+export type AlertChange = {
+  cursor: Scalars['String']['output'];
+  id?: Maybe<Scalars['ID']['output']>;
+  kind: ChangeKind;
+  node?: Maybe<Alert>;
+};
+
+export type AlertConnection = {
+  edges: Array<AlertEdge>;
+  nodes: Array<Alert>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type AlertEdge = {
+  cursor: Scalars['String']['output'];
+  node: Alert;
+};
+
+export type AlertFilter = {
+  and?: InputMaybe<Array<AlertFilter>>;
+  fingerprint?: InputMaybe<StringFilter>;
+  not?: InputMaybe<AlertFilter>;
+  or?: InputMaybe<Array<AlertFilter>>;
+  source?: InputMaybe<StringFilter>;
+  status?: InputMaybe<AlertStatusFilter>;
+};
+
+export type AlertOrder =
+  | 'RECEIVED_AT';
+
+export type AlertStatus =
+  | 'FIRING'
+  | 'RESOLVED';
+
+export type AlertStatusFilter = {
+  eq?: InputMaybe<AlertStatus>;
+  in?: InputMaybe<Array<AlertStatus>>;
+  ne?: InputMaybe<AlertStatus>;
+};
+
+/** One line of the audit trail: who did what, on whose behalf, from where, with what outcome. */
+export type AuditEntry = {
+  action: Scalars['String']['output'];
+  actor: Scalars['String']['output'];
+  after?: Maybe<Scalars['JSON']['output']>;
+  at: Scalars['DateTime']['output'];
+  before?: Maybe<Scalars['JSON']['output']>;
+  id: Scalars['ID']['output'];
+  objectId?: Maybe<Scalars['ID']['output']>;
+  objectType?: Maybe<Scalars['String']['output']>;
+  onBehalfOf?: Maybe<Scalars['String']['output']>;
+  /** OK, or the code of the error. */
+  outcome: Scalars['String']['output'];
+  remoteAddress?: Maybe<Scalars['String']['output']>;
+  requestId: Scalars['String']['output'];
+  tenant?: Maybe<Tenant>;
+};
+
+export type AuditEntryConnection = {
+  edges: Array<AuditEntryEdge>;
+  nodes: Array<AuditEntry>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type AuditEntryEdge = {
+  cursor: Scalars['String']['output'];
+  node: AuditEntry;
+};
+
+export type AuditEntryFilter = {
+  action?: InputMaybe<StringFilter>;
+  actor?: InputMaybe<StringFilter>;
+  and?: InputMaybe<Array<AuditEntryFilter>>;
+  not?: InputMaybe<AuditEntryFilter>;
+  objectId?: InputMaybe<IdFilter>;
+  or?: InputMaybe<Array<AuditEntryFilter>>;
+  outcome?: InputMaybe<StringFilter>;
+};
+
+export type AuditEntryOrder =
+  | 'AT';
+
+/** What happened to an object. RESYNC: the cursor cannot be resumed; read the list again and go on from the new cursor. */
+export type ChangeKind =
+  | 'CREATED'
+  | 'DELETED'
+  | 'RESYNC'
+  | 'UPDATED';
+
+export type CreateTenantInput = {
+  displayName?: InputMaybe<Scalars['String']['input']>;
+  name: Scalars['String']['input'];
+  tier?: InputMaybe<TenantTier>;
+};
+
+export type CreateUserInput = {
+  email: Scalars['String']['input'];
+  name: Scalars['String']['input'];
+  password: Scalars['String']['input'];
+};
+
+export type CreateVirtualMachineInput = {
+  diskGib?: InputMaybe<Scalars['Int']['input']>;
+  /** An image's name. */
+  image: Scalars['String']['input'];
+  memoryMib?: InputMaybe<Scalars['Int']['input']>;
+  name: Scalars['String']['input'];
+  portForwards?: InputMaybe<Array<PortForwardInput>>;
+  sshKeys?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** cloud-init user data, at most 16 KiB. */
+  userData?: InputMaybe<Scalars['String']['input']>;
+  vcpus?: InputMaybe<Scalars['Int']['input']>;
+};
+
+export type DeclareIncidentInput = {
+  affectedServices?: InputMaybe<Array<Scalars['String']['input']>>;
+  /** The same key never declares twice. */
+  correlationKey?: InputMaybe<Scalars['String']['input']>;
+  impact?: InputMaybe<Scalars['String']['input']>;
+  severity: Severity;
+  title: Scalars['String']['input'];
+  virtualMachineId?: InputMaybe<Scalars['ID']['input']>;
+};
+
+export type DesiredState =
+  | 'DELETED'
+  | 'PAUSED'
+  | 'RUNNING'
+  | 'STOPPED';
+
+export type Health = {
+  /** ok or degraded */
+  status: Scalars['String']['output'];
+  timestamp: Scalars['DateTime']['output'];
+  version: Scalars['String']['output'];
+};
+
+export type IdFilter = {
+  eq?: InputMaybe<Scalars['ID']['input']>;
+  in?: InputMaybe<Array<Scalars['ID']['input']>>;
+  ne?: InputMaybe<Scalars['ID']['input']>;
+};
+
+/** A disk or kernel image that machines are made from. */
+export type Image = {
+  createdAt: Scalars['DateTime']['output'];
+  description: Scalars['String']['output'];
+  /** micro (kernel and initrd), qcow2 or raw */
+  format: Scalars['String']['output'];
+  id: Scalars['ID']['output'];
+  minDiskGib: Scalars['Int']['output'];
+  minMemoryMib: Scalars['Int']['output'];
+  name: Scalars['String']['output'];
+  sha256: Scalars['String']['output'];
+  sizeMib: Scalars['Int']['output'];
+};
+
+export type ImageConnection = {
+  edges: Array<ImageEdge>;
+  nodes: Array<Image>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type ImageEdge = {
+  cursor: Scalars['String']['output'];
+  node: Image;
+};
+
+export type ImageFilter = {
+  and?: InputMaybe<Array<ImageFilter>>;
+  name?: InputMaybe<StringFilter>;
+  not?: InputMaybe<ImageFilter>;
+  or?: InputMaybe<Array<ImageFilter>>;
+};
+
+export type ImageOrder =
+  | 'NAME';
+
+export type ImagePayload = {
+  image: Image;
+};
+
+export type ImportImageInput = {
+  description?: InputMaybe<Scalars['String']['input']>;
+  /** A file name in the server's import folder. */
+  file: Scalars['String']['input'];
+  /** qcow2 or raw */
+  format: Scalars['String']['input'];
+  name: Scalars['String']['input'];
+};
+
+export type Incident = {
+  affectedServices: Array<Scalars['String']['output']>;
+  alerts: AlertConnection;
+  /** incident-YYYY-MM-DD-name */
+  channel: Scalars['String']['output'];
+  commander?: Maybe<Scalars['String']['output']>;
+  createdAt: Scalars['DateTime']['output'];
+  declaredAt: Scalars['DateTime']['output'];
+  declaredBy: Scalars['String']['output'];
+  id: Scalars['ID']['output'];
+  identifiedAt?: Maybe<Scalars['DateTime']['output']>;
+  impact: Scalars['String']['output'];
+  /** When it went to Monitoring; it resolves by itself when the watch ends without a relapse. */
+  monitoringSince?: Maybe<Scalars['DateTime']['output']>;
+  monitoringUntil?: Maybe<Scalars['DateTime']['output']>;
+  number: Scalars['Int']['output'];
+  /** alert or manual */
+  origin: Scalars['String']['output'];
+  /** INC-1, INC-2, … in order of declaration. */
+  reference: Scalars['String']['output'];
+  /** How often it was reopened by a relapse. */
+  relapses: Scalars['Int']['output'];
+  resolution: Scalars['String']['output'];
+  resolutionDueAt: Scalars['DateTime']['output'];
+  resolvedAt?: Maybe<Scalars['DateTime']['output']>;
+  respondedAt?: Maybe<Scalars['DateTime']['output']>;
+  /** Somebody must take it by then. */
+  responseDueAt: Scalars['DateTime']['output'];
+  rootCause: Scalars['String']['output'];
+  severity: Severity;
+  startedAt: Scalars['DateTime']['output'];
+  status: IncidentStatus;
+  tenant?: Maybe<Tenant>;
+  timeline: IncidentEntryConnection;
+  title: Scalars['String']['output'];
+  updatedAt: Scalars['DateTime']['output'];
+  version: Scalars['Int']['output'];
+  virtualMachine?: Maybe<VirtualMachine>;
+};
+
+
+export type IncidentAlertsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<AlertFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<AlertOrder>;
+};
+
+
+export type IncidentTimelineArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<IncidentEntryFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<IncidentEntryOrder>;
+};
+
+export type IncidentActionPayload = {
+  incident: Incident;
+  operation: Operation;
+};
+
+export type IncidentChange = {
+  cursor: Scalars['String']['output'];
+  id?: Maybe<Scalars['ID']['output']>;
+  kind: ChangeKind;
+  node?: Maybe<Incident>;
+};
+
+export type IncidentConnection = {
+  edges: Array<IncidentEdge>;
+  nodes: Array<Incident>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type IncidentEdge = {
+  cursor: Scalars['String']['output'];
+  node: Incident;
+};
+
+/** One line of an incident's timeline. Lines are only ever added. */
+export type IncidentEntry = {
+  actor: Scalars['String']['output'];
+  at: Scalars['DateTime']['output'];
+  body: Scalars['String']['output'];
+  id: Scalars['ID']['output'];
+  incident: Incident;
+  /** declared, alert, status, severity, note, action, response, report */
+  kind: Scalars['String']['output'];
+};
+
+export type IncidentEntryChange = {
+  cursor: Scalars['String']['output'];
+  id?: Maybe<Scalars['ID']['output']>;
+  kind: ChangeKind;
+  node?: Maybe<IncidentEntry>;
+};
+
+export type IncidentEntryConnection = {
+  edges: Array<IncidentEntryEdge>;
+  nodes: Array<IncidentEntry>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type IncidentEntryEdge = {
+  cursor: Scalars['String']['output'];
+  node: IncidentEntry;
+};
+
+export type IncidentEntryFilter = {
+  and?: InputMaybe<Array<IncidentEntryFilter>>;
+  kind?: InputMaybe<StringFilter>;
+  not?: InputMaybe<IncidentEntryFilter>;
+  or?: InputMaybe<Array<IncidentEntryFilter>>;
+};
+
+export type IncidentEntryOrder =
+  | 'AT';
+
+export type IncidentFilter = {
+  and?: InputMaybe<Array<IncidentFilter>>;
+  not?: InputMaybe<IncidentFilter>;
+  or?: InputMaybe<Array<IncidentFilter>>;
+  reference?: InputMaybe<StringFilter>;
+  severity?: InputMaybe<SeverityFilter>;
+  status?: InputMaybe<IncidentStatusFilter>;
+};
+
+export type IncidentOrder =
+  | 'NUMBER'
+  | 'SEVERITY'
+  | 'STARTED_AT';
+
+export type IncidentPayload = {
+  incident: Incident;
+};
+
+export type IncidentStatus =
+  | 'IDENTIFIED'
+  | 'INVESTIGATING'
+  | 'MONITORING'
+  | 'RESOLVED';
+
+export type IncidentStatusFilter = {
+  eq?: InputMaybe<IncidentStatus>;
+  in?: InputMaybe<Array<IncidentStatus>>;
+  ne?: InputMaybe<IncidentStatus>;
+};
+
+export type Membership = {
+  createdAt: Scalars['DateTime']['output'];
+  id: Scalars['ID']['output'];
+  role: Role;
+  tenant: Tenant;
+  user: User;
+};
+
+export type MembershipConnection = {
+  edges: Array<MembershipEdge>;
+  nodes: Array<Membership>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type MembershipEdge = {
+  cursor: Scalars['String']['output'];
+  node: Membership;
+};
+
+export type MembershipOrder =
+  | 'CREATED_AT';
+
+export type MembershipPayload = {
+  membership: Membership;
+};
+
+export type Mutation = {
+  /** Takes the incident: stops the response clock and makes the caller its commander. */
+  acknowledgeIncident: IncidentPayload;
+  addIncidentNote: IncidentPayload;
+  /** Adds an existing user, or changes the member's role. */
+  addUserToTenant: MembershipPayload;
+  /** Asks a running operation to stop at its next safe point. */
+  cancelOperation: OperationPayload;
+  /** Creates a tenant whose owner is the caller. */
+  createTenant: TenantPayload;
+  /** A local account. Its first tenant membership comes by addUserToTenant. */
+  createUser: UserPayload;
+  createVirtualMachine: VirtualMachinePayload;
+  declareIncident: IncidentPayload;
+  /** Removes the machine and its disks for good. */
+  deleteVirtualMachine: VirtualMachinePayload;
+  importImage: ImagePayload;
+  pauseVirtualMachine: VirtualMachinePayload;
+  rebootVirtualMachine: VirtualMachinePayload;
+  /** Starts the affected guest again, as a durable operation recorded in the timeline. */
+  restartIncidentGuest: IncidentActionPayload;
+  resumeVirtualMachine: VirtualMachinePayload;
+  /** Takes a failed operation up again from the step that failed. */
+  retryOperation: OperationPayload;
+  setIncidentStatus: IncidentPayload;
+  /** Sets the caller's own password. The current one is needed when there is one. */
+  setPassword: UserPayload;
+  setQuota: TenantPayload;
+  startVirtualMachine: VirtualMachinePayload;
+  /** Presses the power button; after the grace period, or at once with force, pulls the plug. */
+  stopVirtualMachine: VirtualMachinePayload;
+  updateIncident: IncidentPayload;
+};
+
+
+export type MutationAcknowledgeIncidentArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationAddIncidentNoteArgs = {
+  body: Scalars['String']['input'];
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationAddUserToTenantArgs = {
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  role: Role;
+  userId: Scalars['ID']['input'];
+};
+
+
+export type MutationCancelOperationArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationCreateTenantArgs = {
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  input: CreateTenantInput;
+};
+
+
+export type MutationCreateUserArgs = {
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  input: CreateUserInput;
+};
+
+
+export type MutationCreateVirtualMachineArgs = {
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  input: CreateVirtualMachineInput;
+};
+
+
+export type MutationDeclareIncidentArgs = {
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  input: DeclareIncidentInput;
+};
+
+
+export type MutationDeleteVirtualMachineArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationImportImageArgs = {
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  input: ImportImageInput;
+};
+
+
+export type MutationPauseVirtualMachineArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRebootVirtualMachineArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRestartIncidentGuestArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationResumeVirtualMachineArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRetryOperationArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationSetIncidentStatusArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  note?: InputMaybe<Scalars['String']['input']>;
+  status: IncidentStatus;
+};
+
+
+export type MutationSetPasswordArgs = {
+  current?: InputMaybe<Scalars['String']['input']>;
+  password: Scalars['String']['input'];
+};
+
+
+export type MutationSetQuotaArgs = {
+  dimension: Scalars['String']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  maximum: Scalars['Int']['input'];
+};
+
+
+export type MutationStartVirtualMachineArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationStopVirtualMachineArgs = {
+  force?: InputMaybe<Scalars['Boolean']['input']>;
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationUpdateIncidentArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  input: UpdateIncidentInput;
+};
+
+/** Long work: a durable operation that survives any restart. It can be watched, cancelled and retried. */
+export type Operation = {
+  attempts: Scalars['Int']['output'];
+  createdAt: Scalars['DateTime']['output'];
+  deadlineAt: Scalars['DateTime']['output'];
+  finishedAt?: Maybe<Scalars['DateTime']['output']>;
+  id: Scalars['ID']['output'];
+  /** What is being done, such as vm.create. */
+  kind: Scalars['String']['output'];
+  /** The next safe thing to do, when it cannot go on by itself. */
+  nextAction?: Maybe<Scalars['String']['output']>;
+  objectId: Scalars['ID']['output'];
+  objectName: Scalars['String']['output'];
+  objectType: Scalars['String']['output'];
+  /** Percent, 0 to 100. */
+  progress: Scalars['Int']['output'];
+  /** Why it waits or failed, for people. */
+  reason?: Maybe<Scalars['String']['output']>;
+  requestedBy: Scalars['String']['output'];
+  startedAt?: Maybe<Scalars['DateTime']['output']>;
+  state: OperationState;
+  /** The step it is at, in words. */
+  step: Scalars['String']['output'];
+  tenant?: Maybe<Tenant>;
+  version: Scalars['Int']['output'];
+};
+
+export type OperationChange = {
+  cursor: Scalars['String']['output'];
+  id?: Maybe<Scalars['ID']['output']>;
+  kind: ChangeKind;
+  node?: Maybe<Operation>;
+};
+
+export type OperationConnection = {
+  edges: Array<OperationEdge>;
+  nodes: Array<Operation>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type OperationEdge = {
+  cursor: Scalars['String']['output'];
+  node: Operation;
+};
+
+export type OperationFilter = {
+  and?: InputMaybe<Array<OperationFilter>>;
+  kind?: InputMaybe<StringFilter>;
+  not?: InputMaybe<OperationFilter>;
+  objectId?: InputMaybe<IdFilter>;
+  or?: InputMaybe<Array<OperationFilter>>;
+  state?: InputMaybe<OperationStateFilter>;
+};
+
+export type OperationOrder =
+  | 'CREATED_AT';
+
+export type OperationPayload = {
+  operation: Operation;
+};
+
+export type OperationState =
+  | 'CANCELLED'
+  | 'FAILED'
+  | 'PENDING'
+  | 'RUNNING'
+  | 'SUCCEEDED'
+  /** Tries again by itself at a later time. */
+  | 'WAITING';
+
+export type OperationStateFilter = {
+  eq?: InputMaybe<OperationState>;
+  in?: InputMaybe<Array<OperationState>>;
+  ne?: InputMaybe<OperationState>;
+};
+
+export type OrderDirection =
+  | 'ASC'
+  | 'DESC';
+
+export type PageInfo = {
+  endCursor?: Maybe<Scalars['String']['output']>;
+  hasNextPage: Scalars['Boolean']['output'];
+  hasPreviousPage: Scalars['Boolean']['output'];
+  startCursor?: Maybe<Scalars['String']['output']>;
+};
+
+/** What the viewer may do with an object, and if not, why. */
+export type Permission = {
+  action: Scalars['String']['output'];
+  allowed: Scalars['Boolean']['output'];
+  reason?: Maybe<Scalars['String']['output']>;
+};
+
+export type PortForwardInput = {
+  guestPort: Scalars['Int']['input'];
+  /** Port on the host's loopback address, 1024 to 65535. */
+  hostPort: Scalars['Int']['input'];
+  /** tcp or udp */
+  protocol?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type Query = {
+  alert?: Maybe<Alert>;
+  alerts: AlertConnection;
+  auditLog: AuditEntryConnection;
+  /** The cursor of the newest event: where a subscription that must miss nothing starts. */
+  eventCursor: Scalars['String']['output'];
+  health: Health;
+  images: ImageConnection;
+  incident?: Maybe<Incident>;
+  /** The incident's report in the runbook's format, as Markdown. */
+  incidentReport: Scalars['String']['output'];
+  incidents: IncidentConnection;
+  me: Viewer;
+  operation?: Maybe<Operation>;
+  operations: OperationConnection;
+  resource?: Maybe<Resource>;
+  resources: ResourceConnection;
+  sites: SiteConnection;
+  tenant?: Maybe<Tenant>;
+  /** All tenants, for operators of the platform. */
+  tenants: TenantConnection;
+  virtualMachine?: Maybe<VirtualMachine>;
+  virtualMachines: VirtualMachineConnection;
+};
+
+
+export type QueryAlertArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryAlertsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<AlertFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<AlertOrder>;
+};
+
+
+export type QueryAuditLogArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<AuditEntryFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<AuditEntryOrder>;
+};
+
+
+export type QueryImagesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<ImageFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<ImageOrder>;
+};
+
+
+export type QueryIncidentArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryIncidentReportArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryIncidentsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<IncidentFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<IncidentOrder>;
+};
+
+
+export type QueryOperationArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryOperationsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<OperationFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<OperationOrder>;
+};
+
+
+export type QueryResourceArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryResourcesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<ResourceFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<ResourceOrder>;
+};
+
+
+export type QuerySitesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<SiteFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<SiteOrder>;
+};
+
+
+export type QueryTenantArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryTenantsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<TenantFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<TenantOrder>;
+};
+
+
+export type QueryVirtualMachineArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryVirtualMachinesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<VirtualMachineFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<VirtualMachineOrder>;
+};
+
+/** A limit of the tenant and what counts against it. Derived numbers: phoenix fsck recounts them. */
+export type Quota = {
+  /** vcpus, memory_mib, instances, storage_gib */
+  dimension: Scalars['String']['output'];
+  id: Scalars['ID']['output'];
+  maximum: Scalars['Int']['output'];
+  used: Scalars['Int']['output'];
+};
+
+export type QuotaConnection = {
+  edges: Array<QuotaEdge>;
+  nodes: Array<Quota>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type QuotaEdge = {
+  cursor: Scalars['String']['output'];
+  node: Quota;
+};
+
+export type QuotaOrder =
+  | 'DIMENSION';
+
+/** Any resource of the tenant, whatever its kind. */
+export type Resource = {
+  createdAt: Scalars['DateTime']['output'];
+  id: Scalars['ID']['output'];
+  metadata?: Maybe<Scalars['JSON']['output']>;
+  name: Scalars['String']['output'];
+  site: Site;
+  status: ResourceStatus;
+  type: ResourceType;
+  updatedAt: Scalars['DateTime']['output'];
+};
+
+export type ResourceConnection = {
+  edges: Array<ResourceEdge>;
+  nodes: Array<Resource>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type ResourceEdge = {
+  cursor: Scalars['String']['output'];
+  node: Resource;
+};
+
+export type ResourceFilter = {
+  and?: InputMaybe<Array<ResourceFilter>>;
+  name?: InputMaybe<StringFilter>;
+  not?: InputMaybe<ResourceFilter>;
+  or?: InputMaybe<Array<ResourceFilter>>;
+  status?: InputMaybe<ResourceStatusFilter>;
+  type?: InputMaybe<ResourceTypeFilter>;
+};
+
+export type ResourceOrder =
+  | 'CREATED_AT'
+  | 'NAME';
+
+export type ResourceStatus =
+  | 'ERROR'
+  | 'PENDING'
+  | 'RUNNING'
+  | 'STOPPED';
+
+export type ResourceStatusFilter = {
+  eq?: InputMaybe<ResourceStatus>;
+  in?: InputMaybe<Array<ResourceStatus>>;
+  ne?: InputMaybe<ResourceStatus>;
+};
+
+export type ResourceType =
+  | 'CONTAINER'
+  | 'NETWORK'
+  | 'STORAGE'
+  | 'VM';
+
+export type ResourceTypeFilter = {
+  eq?: InputMaybe<ResourceType>;
+  in?: InputMaybe<Array<ResourceType>>;
+  ne?: InputMaybe<ResourceType>;
+};
+
+/** Roles from least to most. A role includes those before it. */
+export type Role =
+  | 'PLATFORM_ADMIN'
+  | 'TENANT_ADMIN'
+  | 'TENANT_MEMBER'
+  | 'TENANT_OWNER'
+  | 'TENANT_VIEWER';
+
+export type Severity =
+  | 'P0'
+  | 'P1'
+  | 'P2'
+  | 'P3';
+
+export type SeverityFilter = {
+  eq?: InputMaybe<Severity>;
+  in?: InputMaybe<Array<Severity>>;
+  ne?: InputMaybe<Severity>;
+};
+
+/** A place with hosts. */
+export type Site = {
+  createdAt: Scalars['DateTime']['output'];
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  region: Scalars['String']['output'];
+  status: SiteStatus;
+  updatedAt: Scalars['DateTime']['output'];
+};
+
+export type SiteConnection = {
+  edges: Array<SiteEdge>;
+  nodes: Array<Site>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type SiteEdge = {
+  cursor: Scalars['String']['output'];
+  node: Site;
+};
+
+export type SiteFilter = {
+  and?: InputMaybe<Array<SiteFilter>>;
+  name?: InputMaybe<StringFilter>;
+  not?: InputMaybe<SiteFilter>;
+  or?: InputMaybe<Array<SiteFilter>>;
+  region?: InputMaybe<StringFilter>;
+};
+
+export type SiteOrder =
+  | 'NAME';
+
+export type SiteStatus =
+  | 'ACTIVE'
+  | 'MAINTENANCE'
+  | 'OFFLINE';
+
+export type StringFilter = {
+  contains?: InputMaybe<Scalars['String']['input']>;
+  eq?: InputMaybe<Scalars['String']['input']>;
+  gt?: InputMaybe<Scalars['String']['input']>;
+  gte?: InputMaybe<Scalars['String']['input']>;
+  in?: InputMaybe<Array<Scalars['String']['input']>>;
+  lt?: InputMaybe<Scalars['String']['input']>;
+  lte?: InputMaybe<Scalars['String']['input']>;
+  ne?: InputMaybe<Scalars['String']['input']>;
+};
+
+export type Subscription = {
+  alertChanged: AlertChange;
+  incidentChanged: IncidentChange;
+  incidentEntryChanged: IncidentEntryChange;
+  operationChanged: OperationChange;
+  tenantChanged: TenantChange;
+  virtualMachineChanged: VirtualMachineChange;
+};
+
+
+export type SubscriptionAlertChangedArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  id?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+export type SubscriptionIncidentChangedArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  id?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+export type SubscriptionIncidentEntryChangedArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type SubscriptionOperationChangedArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  id?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+export type SubscriptionTenantChangedArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  id?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+export type SubscriptionVirtualMachineChangedArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  id?: InputMaybe<Scalars['ID']['input']>;
+};
+
+/** A customer's walled space: its members, resources, quotas. */
+export type Tenant = {
+  createdAt: Scalars['DateTime']['output'];
+  displayName: Scalars['String']['output'];
+  id: Scalars['ID']['output'];
+  members: MembershipConnection;
+  /** Lower-case letters, digits and hyphens; part of addresses. */
+  name: Scalars['String']['output'];
+  quotas: QuotaConnection;
+  status: TenantStatus;
+  tier: TenantTier;
+  updatedAt: Scalars['DateTime']['output'];
+  version: Scalars['Int']['output'];
+};
+
+
+/** A customer's walled space: its members, resources, quotas. */
+export type TenantMembersArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<MembershipOrder>;
+};
+
+
+/** A customer's walled space: its members, resources, quotas. */
+export type TenantQuotasArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<QuotaOrder>;
+};
+
+export type TenantChange = {
+  cursor: Scalars['String']['output'];
+  id?: Maybe<Scalars['ID']['output']>;
+  kind: ChangeKind;
+  node?: Maybe<Tenant>;
+};
+
+export type TenantConnection = {
+  edges: Array<TenantEdge>;
+  nodes: Array<Tenant>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type TenantEdge = {
+  cursor: Scalars['String']['output'];
+  node: Tenant;
+};
+
+export type TenantFilter = {
+  and?: InputMaybe<Array<TenantFilter>>;
+  name?: InputMaybe<StringFilter>;
+  not?: InputMaybe<TenantFilter>;
+  or?: InputMaybe<Array<TenantFilter>>;
+  status?: InputMaybe<TenantStatusFilter>;
+  tier?: InputMaybe<TenantTierFilter>;
+};
+
+export type TenantOrder =
+  | 'CREATED_AT'
+  | 'NAME';
+
+export type TenantPayload = {
+  tenant: Tenant;
+};
+
+export type TenantStatus =
+  | 'ACTIVE'
+  | 'DELETED'
+  | 'SUSPENDED';
+
+export type TenantStatusFilter = {
+  eq?: InputMaybe<TenantStatus>;
+  in?: InputMaybe<Array<TenantStatus>>;
+  ne?: InputMaybe<TenantStatus>;
+};
+
+export type TenantTier =
+  | 'ENTERPRISE'
+  | 'FREE'
+  | 'SOVEREIGN'
+  | 'STANDARD';
+
+export type TenantTierFilter = {
+  eq?: InputMaybe<TenantTier>;
+  in?: InputMaybe<Array<TenantTier>>;
+  ne?: InputMaybe<TenantTier>;
+};
+
+export type UpdateIncidentInput = {
+  affectedServices?: InputMaybe<Array<Scalars['String']['input']>>;
+  impact?: InputMaybe<Scalars['String']['input']>;
+  /** Needed when the severity changes. */
+  reason?: InputMaybe<Scalars['String']['input']>;
+  resolution?: InputMaybe<Scalars['String']['input']>;
+  rootCause?: InputMaybe<Scalars['String']['input']>;
+  severity?: InputMaybe<Severity>;
+  title?: InputMaybe<Scalars['String']['input']>;
+};
+
+/** A person with a local account. A tenant sees its own members only. */
+export type User = {
+  createdAt: Scalars['DateTime']['output'];
+  email: Scalars['String']['output'];
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+};
+
+export type UserPayload = {
+  userId: Scalars['ID']['output'];
+};
+
+/** The signed-in user. */
+export type Viewer = {
+  email: Scalars['String']['output'];
+  id: Scalars['ID']['output'];
+  memberships: Array<ViewerMembership>;
+  name: Scalars['String']['output'];
+  /** True for administrators of the whole platform. */
+  platformAdmin: Scalars['Boolean']['output'];
+};
+
+export type ViewerMembership = {
+  role: Role;
+  tenantDisplayName: Scalars['String']['output'];
+  tenantId: Scalars['ID']['output'];
+  tenantName: Scalars['String']['output'];
+  tenantTier: TenantTier;
+};
+
+/** A virtual machine: what is wanted of it, and what is known of it. */
+export type VirtualMachine = {
+  alerts: AlertConnection;
+  /** When the guest last printed its login prompt since it was started; null before that. */
+  bootedAt?: Maybe<Scalars['DateTime']['output']>;
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  desiredState: DesiredState;
+  diskGib: Scalars['Int']['output'];
+  generation: Scalars['Int']['output'];
+  id: Scalars['ID']['output'];
+  image: Image;
+  /** When the hypervisor was last heard about it. */
+  lastSeenAt?: Maybe<Scalars['DateTime']['output']>;
+  memoryMib: Scalars['Int']['output'];
+  /** A host name: lower-case letters, digits and hyphens, 1 to 63. */
+  name: Scalars['String']['output'];
+  /** The next safe thing to do when it is stuck. */
+  nextAction?: Maybe<Scalars['String']['output']>;
+  observedGeneration: Scalars['Int']['output'];
+  operations: OperationConnection;
+  /** List of {hostPort, guestPort, protocol}. */
+  portForwards: Scalars['JSON']['output'];
+  /** The hypervisor's own word for the state. */
+  providerState?: Maybe<Scalars['String']['output']>;
+  site: Site;
+  state: VirtualMachineState;
+  /** Why it is in a state that nobody asked for, for people. */
+  stateReason?: Maybe<Scalars['String']['output']>;
+  /** When it came into its state. */
+  stateSince: Scalars['DateTime']['output'];
+  tenant: Tenant;
+  updatedAt: Scalars['DateTime']['output'];
+  /** Measured now; null when the guest does not run. */
+  usage?: Maybe<VirtualMachineUsage>;
+  vcpus: Scalars['Int']['output'];
+  version: Scalars['Int']['output'];
+};
+
+
+/** A virtual machine: what is wanted of it, and what is known of it. */
+export type VirtualMachineAlertsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<AlertFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<AlertOrder>;
+};
+
+
+/** A virtual machine: what is wanted of it, and what is known of it. */
+export type VirtualMachineOperationsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<OperationFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<OperationOrder>;
+};
+
+export type VirtualMachineChange = {
+  cursor: Scalars['String']['output'];
+  id?: Maybe<Scalars['ID']['output']>;
+  kind: ChangeKind;
+  node?: Maybe<VirtualMachine>;
+};
+
+export type VirtualMachineConnection = {
+  edges: Array<VirtualMachineEdge>;
+  nodes: Array<VirtualMachine>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+};
+
+export type VirtualMachineEdge = {
+  cursor: Scalars['String']['output'];
+  node: VirtualMachine;
+};
+
+export type VirtualMachineFilter = {
+  and?: InputMaybe<Array<VirtualMachineFilter>>;
+  name?: InputMaybe<StringFilter>;
+  not?: InputMaybe<VirtualMachineFilter>;
+  or?: InputMaybe<Array<VirtualMachineFilter>>;
+  state?: InputMaybe<VirtualMachineStateFilter>;
+};
+
+export type VirtualMachineOrder =
+  | 'CREATED_AT'
+  | 'NAME';
+
+export type VirtualMachinePayload = {
+  operation: Operation;
+  virtualMachine: VirtualMachine;
+};
+
+/** RUNNING means that the hypervisor says so; that the guest has booted is a fact of its own (bootedAt). */
+export type VirtualMachineState =
+  | 'DEGRADED'
+  | 'DELETING'
+  | 'LOST'
+  | 'PAUSED'
+  | 'PENDING'
+  | 'PROVISIONING'
+  | 'RUNNING'
+  | 'STARTING'
+  | 'STOPPED'
+  | 'STOPPING'
+  | 'UNKNOWN';
+
+export type VirtualMachineStateFilter = {
+  eq?: InputMaybe<VirtualMachineState>;
+  in?: InputMaybe<Array<VirtualMachineState>>;
+  ne?: InputMaybe<VirtualMachineState>;
+};
+
+export type VirtualMachineUsage = {
+  /** Share of one CPU since the last sample, 1.0 = one whole CPU; null for the first sample. */
+  cpuLoad?: Maybe<Scalars['Float']['output']>;
+  /** CPU seconds since the guest process started. */
+  cpuSeconds: Scalars['Float']['output'];
+  /** Resident memory of the guest process in MiB. */
+  memoryMib: Scalars['Float']['output'];
+};
+
+export type TenantChangesSubscriptionVariables = Exact<{
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type TenantChangesSubscription = { change: { kind: ChangeKind, cursor: string, id?: string | null, node?: { id: string, name: string, displayName: string, tier: TenantTier, status: TenantStatus, createdAt: string, updatedAt: string, version: number } | null } };
+
+export type MachineChangesSubscriptionVariables = Exact<{
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type MachineChangesSubscription = { change: { kind: ChangeKind, cursor: string, id?: string | null, node?: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } } | null } };
+
+export type OperationChangesSubscriptionVariables = Exact<{
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type OperationChangesSubscription = { change: { kind: ChangeKind, cursor: string, id?: string | null, node?: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } | null } };
+
+export type IncidentChangesSubscriptionVariables = Exact<{
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type IncidentChangesSubscription = { change: { kind: ChangeKind, cursor: string, id?: string | null, node?: { id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null } | null } };
+
+export type EntryChangesSubscriptionVariables = Exact<{
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type EntryChangesSubscription = { change: { kind: ChangeKind, cursor: string, id?: string | null, node?: { id: string, at: string, kind: string, body: string, actor: string, incident: { id: string } } | null } };
+
+export type AlertChangesSubscriptionVariables = Exact<{
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type AlertChangesSubscription = { change: { kind: ChangeKind, cursor: string, id?: string | null, node?: { id: string, fingerprint: string, status: AlertStatus, source: string, name: string, summary: string, labels: unknown, startsAt: string, endsAt?: string | null, receivedAt: string, deliveries: number, version: number, incident?: { id: string } | null, virtualMachine?: { id: string, name: string } | null } | null } };
+
+export type TenantFieldsFragment = { id: string, name: string, displayName: string, tier: TenantTier, status: TenantStatus, createdAt: string, updatedAt: string, version: number };
+
+export type MachineFieldsFragment = { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } };
+
+export type OperationFieldsFragment = { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null };
+
+export type IncidentFieldsFragment = { id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null };
+
+export type EntryFieldsFragment = { id: string, at: string, kind: string, body: string, actor: string, incident: { id: string } };
+
+export type AlertFieldsFragment = { id: string, fingerprint: string, status: AlertStatus, source: string, name: string, summary: string, labels: unknown, startsAt: string, endsAt?: string | null, receivedAt: string, deliveries: number, version: number, incident?: { id: string } | null, virtualMachine?: { id: string, name: string } | null };
+
+export type CreateTenantMutationVariables = Exact<{
+  input: CreateTenantInput;
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type CreateTenantMutation = { createTenant: { tenant: { id: string, name: string, displayName: string, tier: TenantTier, status: TenantStatus, createdAt: string, updatedAt: string, version: number } } };
+
+export type SetPasswordMutationVariables = Exact<{
+  current?: InputMaybe<Scalars['String']['input']>;
+  password: Scalars['String']['input'];
+}>;
+
+
+export type SetPasswordMutation = { setPassword: { userId: string } };
+
+export type CreateMachineMutationVariables = Exact<{
+  input: CreateVirtualMachineInput;
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type CreateMachineMutation = { createVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type StartMachineMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type StartMachineMutation = { startVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type StopMachineMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  force: Scalars['Boolean']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type StopMachineMutation = { stopVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type RebootMachineMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type RebootMachineMutation = { rebootVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type PauseMachineMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type PauseMachineMutation = { pauseVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type ResumeMachineMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type ResumeMachineMutation = { resumeVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type DeleteMachineMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type DeleteMachineMutation = { deleteVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type CancelOperationMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type CancelOperationMutation = { cancelOperation: { operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type RetryOperationMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type RetryOperationMutation = { retryOperation: { operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type DeclareIncidentMutationVariables = Exact<{
+  input: DeclareIncidentInput;
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type DeclareIncidentMutation = { declareIncident: { incident: { id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null } } };
+
+export type AcknowledgeIncidentMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type AcknowledgeIncidentMutation = { acknowledgeIncident: { incident: { id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null } } };
+
+export type UpdateIncidentMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  input: UpdateIncidentInput;
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type UpdateIncidentMutation = { updateIncident: { incident: { id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null } } };
+
+export type SetIncidentStatusMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  status: IncidentStatus;
+  note: Scalars['String']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type SetIncidentStatusMutation = { setIncidentStatus: { incident: { id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null } } };
+
+export type AddIncidentNoteMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  body: Scalars['String']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type AddIncidentNoteMutation = { addIncidentNote: { incident: { id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null } } };
+
+export type RestartIncidentGuestMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type RestartIncidentGuestMutation = { restartIncidentGuest: { incident: { id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type MeQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type MeQuery = { me: { id: string, email: string, name: string, platformAdmin: boolean, memberships: Array<{ role: Role, tenantId: string, tenantName: string, tenantDisplayName: string, tenantTier: TenantTier }> } };
+
+export type EventCursorQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type EventCursorQuery = { eventCursor: string };
+
+export type TenantByNameQueryVariables = Exact<{
+  name: Scalars['String']['input'];
+}>;
+
+
+export type TenantByNameQuery = { tenants: { nodes: Array<{ id: string, name: string, displayName: string, tier: TenantTier, status: TenantStatus }> } };
+
+export type TenantSearchQueryVariables = Exact<{
+  text: Scalars['String']['input'];
+}>;
+
+
+export type TenantSearchQuery = { tenants: { totalCount: number, nodes: Array<{ id: string, name: string, displayName: string, tier: TenantTier }> } };
+
+export type TenantListQueryVariables = Exact<{
+  first: Scalars['Int']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+  filter?: InputMaybe<TenantFilter>;
+  orderBy?: InputMaybe<TenantOrder>;
+  direction?: InputMaybe<OrderDirection>;
+}>;
+
+
+export type TenantListQuery = { tenants: { totalCount: number, nodes: Array<{ id: string, name: string, displayName: string, tier: TenantTier, status: TenantStatus, createdAt: string, updatedAt: string, version: number }>, pageInfo: { hasNextPage: boolean, endCursor?: string | null } } };
+
+export type TenantQuotasQueryVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+
+export type TenantQuotasQuery = { tenant?: { id: string, quotas: { nodes: Array<{ id: string, dimension: string, used: number, maximum: number }> } } | null };
+
+export type MachineListQueryVariables = Exact<{
+  first: Scalars['Int']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+  filter?: InputMaybe<VirtualMachineFilter>;
+  orderBy?: InputMaybe<VirtualMachineOrder>;
+  direction?: InputMaybe<OrderDirection>;
+}>;
+
+
+export type MachineListQuery = { virtualMachines: { totalCount: number, nodes: Array<{ id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }>, pageInfo: { hasNextPage: boolean, endCursor?: string | null } } };
+
+export type MachineDetailQueryVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+
+export type MachineDetailQuery = { virtualMachine?: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } } | null };
+
+export type MachineUsageQueryVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+
+export type MachineUsageQuery = { virtualMachine?: { id: string, usage?: { cpuSeconds: number, cpuLoad?: number | null, memoryMib: number } | null } | null };
+
+export type MachineNameTakenQueryVariables = Exact<{
+  name: Scalars['String']['input'];
+}>;
+
+
+export type MachineNameTakenQuery = { virtualMachines: { nodes: Array<{ id: string }> } };
+
+export type ImageListQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type ImageListQuery = { images: { nodes: Array<{ id: string, name: string, description: string, format: string, sizeMib: number, minMemoryMib: number, minDiskGib: number }> } };
+
+export type OperationListQueryVariables = Exact<{
+  first: Scalars['Int']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+  filter?: InputMaybe<OperationFilter>;
+  orderBy?: InputMaybe<OperationOrder>;
+  direction?: InputMaybe<OrderDirection>;
+}>;
+
+
+export type OperationListQuery = { operations: { totalCount: number, nodes: Array<{ id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor?: string | null } } };
+
+export type IncidentListQueryVariables = Exact<{
+  first: Scalars['Int']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+  filter?: InputMaybe<IncidentFilter>;
+  orderBy?: InputMaybe<IncidentOrder>;
+  direction?: InputMaybe<OrderDirection>;
+}>;
+
+
+export type IncidentListQuery = { incidents: { totalCount: number, nodes: Array<{ id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null }>, pageInfo: { hasNextPage: boolean, endCursor?: string | null } } };
+
+export type IncidentDetailQueryVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+
+export type IncidentDetailQuery = { incident?: { id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null } | null };
+
+export type IncidentByReferenceQueryVariables = Exact<{
+  reference: Scalars['String']['input'];
+}>;
+
+
+export type IncidentByReferenceQuery = { incidents: { nodes: Array<{ id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null }> } };
+
+export type IncidentTimelineQueryVariables = Exact<{
+  id: Scalars['ID']['input'];
+  first: Scalars['Int']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type IncidentTimelineQuery = { incident?: { id: string, timeline: { totalCount: number, nodes: Array<{ id: string, at: string, kind: string, body: string, actor: string, incident: { id: string } }>, pageInfo: { hasNextPage: boolean, endCursor?: string | null } } } | null };
+
+export type IncidentAlertsQueryVariables = Exact<{
+  id: Scalars['ID']['input'];
+  first: Scalars['Int']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type IncidentAlertsQuery = { incident?: { id: string, alerts: { totalCount: number, nodes: Array<{ id: string, fingerprint: string, status: AlertStatus, source: string, name: string, summary: string, labels: unknown, startsAt: string, endsAt?: string | null, receivedAt: string, deliveries: number, version: number, incident?: { id: string } | null, virtualMachine?: { id: string, name: string } | null }>, pageInfo: { hasNextPage: boolean, endCursor?: string | null } } } | null };
+
+export type IncidentReportQueryVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+
+export type IncidentReportQuery = { incidentReport: string };
+
+export type OpenIncidentCountQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type OpenIncidentCountQuery = { incidents: { totalCount: number } };
+
+export class TypedDocumentString<TResult, TVariables>
+  extends String
+  implements DocumentTypeDecoration<TResult, TVariables>
+{
+  __apiType?: NonNullable<DocumentTypeDecoration<TResult, TVariables>['__apiType']>;
+  private value: string;
+  public __meta__?: Record<string, any> | undefined;
+
+  constructor(value: string, __meta__?: Record<string, any> | undefined) {
+    super(value);
+    this.value = value;
+    this.__meta__ = __meta__;
+  }
+
+  override toString(): string & DocumentTypeDecoration<TResult, TVariables> {
+    return this.value;
+  }
+}
+export const TenantFieldsFragmentDoc = new TypedDocumentString(`
+    fragment TenantFields on Tenant {
+  id
+  name
+  displayName
+  tier
+  status
+  createdAt
+  updatedAt
+  version
+}
+    `, {"fragmentName":"TenantFields"}) as unknown as TypedDocumentString<TenantFieldsFragment, unknown>;
+export const MachineFieldsFragmentDoc = new TypedDocumentString(`
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}
+    `, {"fragmentName":"MachineFields"}) as unknown as TypedDocumentString<MachineFieldsFragment, unknown>;
+export const OperationFieldsFragmentDoc = new TypedDocumentString(`
+    fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}
+    `, {"fragmentName":"OperationFields"}) as unknown as TypedDocumentString<OperationFieldsFragment, unknown>;
+export const IncidentFieldsFragmentDoc = new TypedDocumentString(`
+    fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}
+    `, {"fragmentName":"IncidentFields"}) as unknown as TypedDocumentString<IncidentFieldsFragment, unknown>;
+export const EntryFieldsFragmentDoc = new TypedDocumentString(`
+    fragment EntryFields on IncidentEntry {
+  id
+  incident {
+    id
+  }
+  at
+  kind
+  body
+  actor
+}
+    `, {"fragmentName":"EntryFields"}) as unknown as TypedDocumentString<EntryFieldsFragment, unknown>;
+export const AlertFieldsFragmentDoc = new TypedDocumentString(`
+    fragment AlertFields on Alert {
+  id
+  fingerprint
+  status
+  source
+  name
+  summary
+  labels
+  startsAt
+  endsAt
+  receivedAt
+  deliveries
+  incident {
+    id
+  }
+  virtualMachine {
+    id
+    name
+  }
+  version
+}
+    `, {"fragmentName":"AlertFields"}) as unknown as TypedDocumentString<AlertFieldsFragment, unknown>;
+export const TenantChangesDocument = new TypedDocumentString(`
+    subscription TenantChanges($after: String) {
+  change: tenantChanged(after: $after) {
+    kind
+    cursor
+    id
+    node {
+      ...TenantFields
+    }
+  }
+}
+    fragment TenantFields on Tenant {
+  id
+  name
+  displayName
+  tier
+  status
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<TenantChangesSubscription, TenantChangesSubscriptionVariables>;
+export const MachineChangesDocument = new TypedDocumentString(`
+    subscription MachineChanges($after: String) {
+  change: virtualMachineChanged(after: $after) {
+    kind
+    cursor
+    id
+    node {
+      ...MachineFields
+    }
+  }
+}
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<MachineChangesSubscription, MachineChangesSubscriptionVariables>;
+export const OperationChangesDocument = new TypedDocumentString(`
+    subscription OperationChanges($after: String) {
+  change: operationChanged(after: $after) {
+    kind
+    cursor
+    id
+    node {
+      ...OperationFields
+    }
+  }
+}
+    fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<OperationChangesSubscription, OperationChangesSubscriptionVariables>;
+export const IncidentChangesDocument = new TypedDocumentString(`
+    subscription IncidentChanges($after: String) {
+  change: incidentChanged(after: $after) {
+    kind
+    cursor
+    id
+    node {
+      ...IncidentFields
+    }
+  }
+}
+    fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<IncidentChangesSubscription, IncidentChangesSubscriptionVariables>;
+export const EntryChangesDocument = new TypedDocumentString(`
+    subscription EntryChanges($after: String) {
+  change: incidentEntryChanged(after: $after) {
+    kind
+    cursor
+    id
+    node {
+      ...EntryFields
+    }
+  }
+}
+    fragment EntryFields on IncidentEntry {
+  id
+  incident {
+    id
+  }
+  at
+  kind
+  body
+  actor
+}`) as unknown as TypedDocumentString<EntryChangesSubscription, EntryChangesSubscriptionVariables>;
+export const AlertChangesDocument = new TypedDocumentString(`
+    subscription AlertChanges($after: String) {
+  change: alertChanged(after: $after) {
+    kind
+    cursor
+    id
+    node {
+      ...AlertFields
+    }
+  }
+}
+    fragment AlertFields on Alert {
+  id
+  fingerprint
+  status
+  source
+  name
+  summary
+  labels
+  startsAt
+  endsAt
+  receivedAt
+  deliveries
+  incident {
+    id
+  }
+  virtualMachine {
+    id
+    name
+  }
+  version
+}`) as unknown as TypedDocumentString<AlertChangesSubscription, AlertChangesSubscriptionVariables>;
+export const CreateTenantDocument = new TypedDocumentString(`
+    mutation CreateTenant($input: CreateTenantInput!, $key: String) {
+  createTenant(input: $input, idempotencyKey: $key) {
+    tenant {
+      ...TenantFields
+    }
+  }
+}
+    fragment TenantFields on Tenant {
+  id
+  name
+  displayName
+  tier
+  status
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<CreateTenantMutation, CreateTenantMutationVariables>;
+export const SetPasswordDocument = new TypedDocumentString(`
+    mutation SetPassword($current: String, $password: String!) {
+  setPassword(current: $current, password: $password) {
+    userId
+  }
+}
+    `) as unknown as TypedDocumentString<SetPasswordMutation, SetPasswordMutationVariables>;
+export const CreateMachineDocument = new TypedDocumentString(`
+    mutation CreateMachine($input: CreateVirtualMachineInput!, $key: String) {
+  createVirtualMachine(input: $input, idempotencyKey: $key) {
+    virtualMachine {
+      ...MachineFields
+    }
+    operation {
+      ...OperationFields
+    }
+  }
+}
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}
+fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<CreateMachineMutation, CreateMachineMutationVariables>;
+export const StartMachineDocument = new TypedDocumentString(`
+    mutation StartMachine($id: ID!, $key: String) {
+  startVirtualMachine(id: $id, idempotencyKey: $key) {
+    virtualMachine {
+      ...MachineFields
+    }
+    operation {
+      ...OperationFields
+    }
+  }
+}
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}
+fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<StartMachineMutation, StartMachineMutationVariables>;
+export const StopMachineDocument = new TypedDocumentString(`
+    mutation StopMachine($id: ID!, $force: Boolean!, $key: String) {
+  stopVirtualMachine(id: $id, force: $force, idempotencyKey: $key) {
+    virtualMachine {
+      ...MachineFields
+    }
+    operation {
+      ...OperationFields
+    }
+  }
+}
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}
+fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<StopMachineMutation, StopMachineMutationVariables>;
+export const RebootMachineDocument = new TypedDocumentString(`
+    mutation RebootMachine($id: ID!, $key: String) {
+  rebootVirtualMachine(id: $id, idempotencyKey: $key) {
+    virtualMachine {
+      ...MachineFields
+    }
+    operation {
+      ...OperationFields
+    }
+  }
+}
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}
+fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<RebootMachineMutation, RebootMachineMutationVariables>;
+export const PauseMachineDocument = new TypedDocumentString(`
+    mutation PauseMachine($id: ID!, $key: String) {
+  pauseVirtualMachine(id: $id, idempotencyKey: $key) {
+    virtualMachine {
+      ...MachineFields
+    }
+    operation {
+      ...OperationFields
+    }
+  }
+}
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}
+fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<PauseMachineMutation, PauseMachineMutationVariables>;
+export const ResumeMachineDocument = new TypedDocumentString(`
+    mutation ResumeMachine($id: ID!, $key: String) {
+  resumeVirtualMachine(id: $id, idempotencyKey: $key) {
+    virtualMachine {
+      ...MachineFields
+    }
+    operation {
+      ...OperationFields
+    }
+  }
+}
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}
+fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<ResumeMachineMutation, ResumeMachineMutationVariables>;
+export const DeleteMachineDocument = new TypedDocumentString(`
+    mutation DeleteMachine($id: ID!, $key: String) {
+  deleteVirtualMachine(id: $id, idempotencyKey: $key) {
+    virtualMachine {
+      ...MachineFields
+    }
+    operation {
+      ...OperationFields
+    }
+  }
+}
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}
+fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<DeleteMachineMutation, DeleteMachineMutationVariables>;
+export const CancelOperationDocument = new TypedDocumentString(`
+    mutation CancelOperation($id: ID!, $key: String) {
+  cancelOperation(id: $id, idempotencyKey: $key) {
+    operation {
+      ...OperationFields
+    }
+  }
+}
+    fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<CancelOperationMutation, CancelOperationMutationVariables>;
+export const RetryOperationDocument = new TypedDocumentString(`
+    mutation RetryOperation($id: ID!, $key: String) {
+  retryOperation(id: $id, idempotencyKey: $key) {
+    operation {
+      ...OperationFields
+    }
+  }
+}
+    fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<RetryOperationMutation, RetryOperationMutationVariables>;
+export const DeclareIncidentDocument = new TypedDocumentString(`
+    mutation DeclareIncident($input: DeclareIncidentInput!, $key: String) {
+  declareIncident(input: $input, idempotencyKey: $key) {
+    incident {
+      ...IncidentFields
+    }
+  }
+}
+    fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<DeclareIncidentMutation, DeclareIncidentMutationVariables>;
+export const AcknowledgeIncidentDocument = new TypedDocumentString(`
+    mutation AcknowledgeIncident($id: ID!, $key: String) {
+  acknowledgeIncident(id: $id, idempotencyKey: $key) {
+    incident {
+      ...IncidentFields
+    }
+  }
+}
+    fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<AcknowledgeIncidentMutation, AcknowledgeIncidentMutationVariables>;
+export const UpdateIncidentDocument = new TypedDocumentString(`
+    mutation UpdateIncident($id: ID!, $input: UpdateIncidentInput!, $key: String) {
+  updateIncident(id: $id, input: $input, idempotencyKey: $key) {
+    incident {
+      ...IncidentFields
+    }
+  }
+}
+    fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<UpdateIncidentMutation, UpdateIncidentMutationVariables>;
+export const SetIncidentStatusDocument = new TypedDocumentString(`
+    mutation SetIncidentStatus($id: ID!, $status: IncidentStatus!, $note: String!, $key: String) {
+  setIncidentStatus(id: $id, status: $status, note: $note, idempotencyKey: $key) {
+    incident {
+      ...IncidentFields
+    }
+  }
+}
+    fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<SetIncidentStatusMutation, SetIncidentStatusMutationVariables>;
+export const AddIncidentNoteDocument = new TypedDocumentString(`
+    mutation AddIncidentNote($id: ID!, $body: String!, $key: String) {
+  addIncidentNote(id: $id, body: $body, idempotencyKey: $key) {
+    incident {
+      ...IncidentFields
+    }
+  }
+}
+    fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<AddIncidentNoteMutation, AddIncidentNoteMutationVariables>;
+export const RestartIncidentGuestDocument = new TypedDocumentString(`
+    mutation RestartIncidentGuest($id: ID!, $key: String) {
+  restartIncidentGuest(id: $id, idempotencyKey: $key) {
+    incident {
+      ...IncidentFields
+    }
+    operation {
+      ...OperationFields
+    }
+  }
+}
+    fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}
+fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<RestartIncidentGuestMutation, RestartIncidentGuestMutationVariables>;
+export const MeDocument = new TypedDocumentString(`
+    query Me {
+  me {
+    id
+    email
+    name
+    platformAdmin
+    memberships {
+      role
+      tenantId
+      tenantName
+      tenantDisplayName
+      tenantTier
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MeQuery, MeQueryVariables>;
+export const EventCursorDocument = new TypedDocumentString(`
+    query EventCursor {
+  eventCursor
+}
+    `) as unknown as TypedDocumentString<EventCursorQuery, EventCursorQueryVariables>;
+export const TenantByNameDocument = new TypedDocumentString(`
+    query TenantByName($name: String!) {
+  tenants(first: 1, filter: {name: {eq: $name}}) {
+    nodes {
+      id
+      name
+      displayName
+      tier
+      status
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<TenantByNameQuery, TenantByNameQueryVariables>;
+export const TenantSearchDocument = new TypedDocumentString(`
+    query TenantSearch($text: String!) {
+  tenants(first: 12, filter: {name: {contains: $text}}, orderBy: NAME) {
+    nodes {
+      id
+      name
+      displayName
+      tier
+    }
+    totalCount
+  }
+}
+    `) as unknown as TypedDocumentString<TenantSearchQuery, TenantSearchQueryVariables>;
+export const TenantListDocument = new TypedDocumentString(`
+    query TenantList($first: Int!, $after: String, $filter: TenantFilter, $orderBy: TenantOrder, $direction: OrderDirection) {
+  tenants(
+    first: $first
+    after: $after
+    filter: $filter
+    orderBy: $orderBy
+    direction: $direction
+  ) {
+    nodes {
+      ...TenantFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+    totalCount
+  }
+}
+    fragment TenantFields on Tenant {
+  id
+  name
+  displayName
+  tier
+  status
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<TenantListQuery, TenantListQueryVariables>;
+export const TenantQuotasDocument = new TypedDocumentString(`
+    query TenantQuotas($id: ID!) {
+  tenant(id: $id) {
+    id
+    quotas(first: 50) {
+      nodes {
+        id
+        dimension
+        used
+        maximum
+      }
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<TenantQuotasQuery, TenantQuotasQueryVariables>;
+export const MachineListDocument = new TypedDocumentString(`
+    query MachineList($first: Int!, $after: String, $filter: VirtualMachineFilter, $orderBy: VirtualMachineOrder, $direction: OrderDirection) {
+  virtualMachines(
+    first: $first
+    after: $after
+    filter: $filter
+    orderBy: $orderBy
+    direction: $direction
+  ) {
+    nodes {
+      ...MachineFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+    totalCount
+  }
+}
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<MachineListQuery, MachineListQueryVariables>;
+export const MachineDetailDocument = new TypedDocumentString(`
+    query MachineDetail($id: ID!) {
+  virtualMachine(id: $id) {
+    ...MachineFields
+  }
+}
+    fragment MachineFields on VirtualMachine {
+  id
+  tenant {
+    id
+    name
+    displayName
+  }
+  name
+  image {
+    id
+    name
+  }
+  site {
+    id
+    name
+    region
+  }
+  vcpus
+  memoryMib
+  diskGib
+  state
+  stateSince
+  stateReason
+  nextAction
+  providerState
+  desiredState
+  bootedAt
+  lastSeenAt
+  portForwards
+  createdBy
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<MachineDetailQuery, MachineDetailQueryVariables>;
+export const MachineUsageDocument = new TypedDocumentString(`
+    query MachineUsage($id: ID!) {
+  virtualMachine(id: $id) {
+    id
+    usage {
+      cpuSeconds
+      cpuLoad
+      memoryMib
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MachineUsageQuery, MachineUsageQueryVariables>;
+export const MachineNameTakenDocument = new TypedDocumentString(`
+    query MachineNameTaken($name: String!) {
+  virtualMachines(first: 1, filter: {name: {eq: $name}}) {
+    nodes {
+      id
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<MachineNameTakenQuery, MachineNameTakenQueryVariables>;
+export const ImageListDocument = new TypedDocumentString(`
+    query ImageList {
+  images(first: 100, orderBy: NAME) {
+    nodes {
+      id
+      name
+      description
+      format
+      sizeMib
+      minMemoryMib
+      minDiskGib
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ImageListQuery, ImageListQueryVariables>;
+export const OperationListDocument = new TypedDocumentString(`
+    query OperationList($first: Int!, $after: String, $filter: OperationFilter, $orderBy: OperationOrder, $direction: OrderDirection) {
+  operations(
+    first: $first
+    after: $after
+    filter: $filter
+    orderBy: $orderBy
+    direction: $direction
+  ) {
+    nodes {
+      ...OperationFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+    totalCount
+  }
+}
+    fragment OperationFields on Operation {
+  id
+  tenant {
+    id
+    name
+  }
+  kind
+  state
+  objectType
+  objectId
+  objectName
+  progress
+  step
+  attempts
+  reason
+  nextAction
+  requestedBy
+  deadlineAt
+  createdAt
+  startedAt
+  finishedAt
+  version
+}`) as unknown as TypedDocumentString<OperationListQuery, OperationListQueryVariables>;
+export const IncidentListDocument = new TypedDocumentString(`
+    query IncidentList($first: Int!, $after: String, $filter: IncidentFilter, $orderBy: IncidentOrder, $direction: OrderDirection) {
+  incidents(
+    first: $first
+    after: $after
+    filter: $filter
+    orderBy: $orderBy
+    direction: $direction
+  ) {
+    nodes {
+      ...IncidentFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+    totalCount
+  }
+}
+    fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<IncidentListQuery, IncidentListQueryVariables>;
+export const IncidentDetailDocument = new TypedDocumentString(`
+    query IncidentDetail($id: ID!) {
+  incident(id: $id) {
+    ...IncidentFields
+  }
+}
+    fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<IncidentDetailQuery, IncidentDetailQueryVariables>;
+export const IncidentByReferenceDocument = new TypedDocumentString(`
+    query IncidentByReference($reference: String!) {
+  incidents(first: 1, filter: {reference: {eq: $reference}}) {
+    nodes {
+      ...IncidentFields
+    }
+  }
+}
+    fragment IncidentFields on Incident {
+  id
+  reference
+  number
+  tenant {
+    id
+    name
+    displayName
+  }
+  title
+  severity
+  status
+  affectedServices
+  impact
+  rootCause
+  resolution
+  channel
+  virtualMachine {
+    id
+    name
+    state
+  }
+  origin
+  declaredBy
+  commander
+  startedAt
+  declaredAt
+  responseDueAt
+  respondedAt
+  resolutionDueAt
+  identifiedAt
+  monitoringSince
+  monitoringUntil
+  resolvedAt
+  relapses
+  createdAt
+  updatedAt
+  version
+}`) as unknown as TypedDocumentString<IncidentByReferenceQuery, IncidentByReferenceQueryVariables>;
+export const IncidentTimelineDocument = new TypedDocumentString(`
+    query IncidentTimeline($id: ID!, $first: Int!, $after: String) {
+  incident(id: $id) {
+    id
+    timeline(first: $first, after: $after, orderBy: AT, direction: DESC) {
+      nodes {
+        ...EntryFields
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      totalCount
+    }
+  }
+}
+    fragment EntryFields on IncidentEntry {
+  id
+  incident {
+    id
+  }
+  at
+  kind
+  body
+  actor
+}`) as unknown as TypedDocumentString<IncidentTimelineQuery, IncidentTimelineQueryVariables>;
+export const IncidentAlertsDocument = new TypedDocumentString(`
+    query IncidentAlerts($id: ID!, $first: Int!, $after: String) {
+  incident(id: $id) {
+    id
+    alerts(first: $first, after: $after, orderBy: RECEIVED_AT, direction: DESC) {
+      nodes {
+        ...AlertFields
+      }
+      pageInfo {
+        hasNextPage
+        endCursor
+      }
+      totalCount
+    }
+  }
+}
+    fragment AlertFields on Alert {
+  id
+  fingerprint
+  status
+  source
+  name
+  summary
+  labels
+  startsAt
+  endsAt
+  receivedAt
+  deliveries
+  incident {
+    id
+  }
+  virtualMachine {
+    id
+    name
+  }
+  version
+}`) as unknown as TypedDocumentString<IncidentAlertsQuery, IncidentAlertsQueryVariables>;
+export const IncidentReportDocument = new TypedDocumentString(`
+    query IncidentReport($id: ID!) {
+  incidentReport(id: $id)
+}
+    `) as unknown as TypedDocumentString<IncidentReportQuery, IncidentReportQueryVariables>;
+export const OpenIncidentCountDocument = new TypedDocumentString(`
+    query OpenIncidentCount {
+  incidents(first: 1, filter: {status: {ne: RESOLVED}}) {
+    totalCount
+  }
+}
+    `) as unknown as TypedDocumentString<OpenIncidentCountQuery, OpenIncidentCountQueryVariables>;

@@ -1,0 +1,47 @@
+// Fails when the build outgrows its budgets (brotli bytes): what every visitor loads first, and each page's own chunks.
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync } from "node:zlib";
+
+const dist = join(dirname(fileURLToPath(import.meta.url)), "..", "dist");
+const manifest = JSON.parse(readFileSync(join(dist, ".vite", "manifest.json"), "utf8"));
+const budgets = { firstScript: 150, route: 60, terminalRoute: 95, styles: 25, fonts: 100 };
+
+const kib = (file) => brotliCompressSync(readFileSync(join(dist, file))).length / 1024;
+const closure = (key, seen = new Set()) => {
+  if (!seen.has(key)) {
+    seen.add(key);
+    for (const next of manifest[key].imports ?? []) closure(next, seen);
+  }
+  return seen;
+};
+
+const entry = Object.keys(manifest).find((key) => manifest[key].isEntry);
+const first = closure(entry);
+const total = (keys, pick) => [...new Set([...keys].flatMap(pick))].reduce((sum, file) => sum + kib(file), 0);
+
+const findings = [];
+const report = (name, used, budget) => {
+  const line = `${name.padEnd(44)} ${used.toFixed(1).padStart(7)} KiB of ${budget}`;
+  findings.push({ line, over: used > budget });
+};
+
+report("first load, script", total(first, (key) => [manifest[key].file]), budgets.firstScript);
+report("all styles", total(Object.keys(manifest), (key) => manifest[key].css ?? []), budgets.styles);
+const fonts = Object.values(manifest).map((item) => item.file).concat(Object.values(manifest).flatMap((item) => item.assets ?? []));
+// A Latin-script page loads one file of each family; the other subsets load only for text that needs them.
+const latin = [...new Set(fonts)].filter((file) => /-latin-wght-normal-.*\.woff2$/.test(file));
+report("fonts of a Latin-script page", latin.reduce((sum, file) => sum + readFileSync(join(dist, file)).length / 1024, 0), budgets.fonts);
+for (const key of Object.keys(manifest).filter((name) => manifest[name].isDynamicEntry)) {
+  const own = [...closure(key)].filter((name) => !first.has(name));
+  const budget = /console/i.test(key) ? budgets.terminalRoute : budgets.route;
+  report(`lazy ${manifest[key].name ?? key}`, total(own, (name) => [manifest[name].file]), budget);
+}
+
+for (const { line, over } of findings) console.log(`${over ? "OVER " : "ok   "}${line}`);
+if (latin.length !== 2) {
+  console.log(`OVER expected two Latin font files, found ${latin.length}`);
+  process.exitCode = 1;
+}
+if (findings.some((finding) => finding.over)) process.exitCode = 1;
