@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
+#include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "base/uuid.hpp"
 
@@ -76,8 +77,8 @@ struct RequestContext {
   Role role = Role::kNone;
   std::string request_id;
   std::string remote_address;
-  /// Monotonic (Clock::monotonic); work that cannot end by then is refused or cancelled.
-  Duration deadline{Duration::max()};
+  /// Work that cannot end by then is refused or cancelled.
+  Deadline deadline = Deadline::never();
 
   bool platform_scope() const { return !tenant.has_value(); }
 };

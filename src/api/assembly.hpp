@@ -1,0 +1,124 @@
+#pragma once
+/// From the modules' SDL to the product's schema. Modules write types, root fields and mutations; for each type with
+/// @table the assembly adds the connection, edge, filter, order and change types, and the arguments of connection
+/// fields, so that no module repeats them and all of them behave alike.
+///
+/// It also knows what each field means for reading (FieldMeaning): a column, a relation, or a C++ resolver.
+///
+/// Guarantees: the directive language is closed. Only the directives of base.graphql may be used, their arguments are
+/// identifiers ([a-z_][a-z0-9_]*, at most 63 characters; type names for @changes), and each combination that reading
+/// could not honour is refused at start: an unknown target, a nullable order, a filter on JSON, a mutation without a
+/// handler. So every SQL identifier of the compiler comes from here, never from a request.
+/// Errors: kFailedPrecondition "api.schema", with every fault found in the message, one a line.
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "api/context.hpp"
+#include "api/registry.hpp"
+#include "base/result.hpp"
+#include "graphql/schema.hpp"
+
+namespace phx::api {
+
+/// How a column's value is read, compared and written as JSON.
+enum class ColumnKind : std::uint8_t {
+  kId,          ///< uuid
+  kString,      ///< text
+  kEnum,        ///< text with a CHECK
+  kInt,         ///< int2, int4 or int8
+  kFloat,       ///< float4, float8 or numeric
+  kBoolean,     ///< bool
+  kDateTime,    ///< timestamptz
+  kJson,        ///< json or jsonb, given out raw
+  kStringList,  ///< text[]
+};
+
+struct TableType;
+
+/// What a field of an @table type or of a root type means.
+struct FieldMeaning {
+  enum class Kind : std::uint8_t {
+    kColumn,
+    kOne,         ///< this row's `column` is the id of a `target`
+    kMany,        ///< the `target`'s `column` is this row's id
+    kResolver,    ///< C++: on a table type with needed columns, at the root by name
+    kConnection,  ///< root list over `target`
+    kById,        ///< root read of one `target`
+    kMutation,
+    kChanges,     ///< live changes of `target`
+    kPlain,       ///< a field of a type without a table: read from the resolver's value
+  };
+  Kind kind = Kind::kPlain;
+  std::string column;
+  ColumnKind column_kind = ColumnKind::kString;
+  bool nullable = true;
+  const TableType* target = nullptr;
+  const Registry::Field* resolver = nullptr;
+  bool filterable = false;
+  bool sortable = false;
+  /// Least role in the request's scope; kNone: the default of the scope.
+  Role min_role = Role::kNone;
+  bool user_scope = false;
+  bool is_public = false;
+};
+
+/// An order a client may ask for: a NOT NULL column of a leakproof type; the id breaks ties.
+struct TableOrder {
+  std::string name;    ///< value of the order enum: "CREATED_AT"
+  const graphql::Field* field = nullptr;
+  std::string column;
+  ColumnKind kind = ColumnKind::kString;
+};
+
+struct TableType {
+  const graphql::Type* type = nullptr;
+  std::string name;   ///< "VirtualMachine"
+  std::string table;  ///< "virtual_machines", in schema phoenix
+  std::vector<TableOrder> orders;
+  const graphql::Type* connection = nullptr;
+  const TableOrder* order(std::string_view order_name) const;
+};
+
+/// The assembled API: schema, meanings, handlers. Immutable; lives as long as the server.
+class ApiSchema {
+ public:
+  ApiSchema(const ApiSchema&) = delete;
+  ApiSchema& operator=(const ApiSchema&) = delete;
+
+  /// The SDL of all modules, base.graphql among them. The registry must outlive the schema and be complete.
+  static Result<std::unique_ptr<ApiSchema>> assemble(std::span<const graphql::SdlSource> sources,
+                                                     const Registry& registry);
+
+  const graphql::Schema& schema() const { return schema_; }
+  const Registry& registry() const { return registry_; }
+  /// The meaning of a field of the schema; kPlain for fields of types without a table.
+  const FieldMeaning& meaning(const graphql::Field& field) const;
+  /// The table behind a type, or null.
+  const TableType* table(const graphql::Type& type) const;
+  const TableType* table(std::string_view type_name) const;
+  const std::map<std::string, std::unique_ptr<TableType>, std::less<>>& tables() const { return tables_; }
+  /// SDL for clients; `internal` keeps the directives that describe tables.
+  std::string print(bool internal = false) const;
+
+ private:
+  explicit ApiSchema(const Registry& registry) : registry_(registry) {}
+  friend class Assembler;
+
+  const Registry& registry_;
+  graphql::Schema schema_;
+  std::map<std::string, std::unique_ptr<TableType>, std::less<>> tables_;
+  std::unordered_map<const graphql::Type*, const TableType*> by_type_;
+  std::unordered_map<const graphql::Field*, FieldMeaning> meanings_;
+  FieldMeaning plain_;
+};
+
+/// "createdAt" → "created_at".
+std::string snake_case(std::string_view camel);
+
+}  // namespace phx::api
