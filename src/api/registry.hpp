@@ -33,10 +33,11 @@ class Database;
 class Transaction;
 }  // namespace phx::pg
 
-namespace phx::api {
+namespace phx::engine {
+struct Event;
+}
 
-/// What happened to an object, as subscribers see it.
-enum class Change : std::uint8_t { kCreated, kUpdated, kDeleted };
+namespace phx::api {
 
 /// What a mutation handler works with: one open transaction in the request's scope (its login role and, in a tenant,
 /// its row-level security), which the pipeline commits after the handler, together with the idempotency key and the
@@ -50,11 +51,10 @@ class MutationContext {
   virtual const Clock& clock() const = 0;
   virtual UuidSource& ids() = 0;
 
-  /// Tells subscribers, from the same transaction: call it after the object's row is locked or written, so that one
-  /// object's events are in the order of its versions. `object_type` is the SDL type ("VirtualMachine"). The event is
-  /// of the request's tenant; an object of another tenant (platform scope) names it.
-  virtual asio::awaitable<Status> record_event(std::string object_type, Uuid object_id, Change change,
-                                               std::optional<Uuid> tenant = std::nullopt) = 0;
+  /// Tells subscribers, from the same transaction (engine/events.hpp): the last write, after the object's row is locked
+  /// or written, so that one object's events are in the order of its versions. `event.type` is the SDL type
+  /// ("VirtualMachine"); an empty `event.tenant` means the request's tenant.
+  virtual asio::awaitable<Status> record_event(engine::Event event) = 0;
 
   /// What the audit row shall say about the object. Secrets never go in. Called at most once a mutation; without it
   /// the row still says who, what action, from where and with what outcome.
