@@ -50,11 +50,11 @@ def main() -> int:
         header = "#pragma once\n#include <span>\n#include \"pg/statement.hpp\"\nnamespace phx::sql::%s {\n" % name
         body = '#include "%s/sql.gen.hpp"\nnamespace phx::sql::%s {\n' % (folder, name)
         for path, stem in zip(files, stems):
-            header += "extern const pg::Statement %s;\n" % stem
-            body += 'const pg::Statement %s{"%s.%s",\n    %s};\n' % (stem, name, stem, literal(statement(read(path))))
+            header += "extern const ::phx::pg::Statement %s;\n" % stem
+            body += 'const ::phx::pg::Statement %s{"%s.%s",\n    %s};\n' % (stem, name, stem, literal(statement(read(path))))
         header += "/// Every statement of this module, for the test that prepares each against the migrated schema.\n"
-        header += "std::span<const pg::Statement* const> all();\n}  // namespace\n"
-        body += "std::span<const pg::Statement* const> all() {\n  static const pg::Statement* const list[] = {%s};\n  return list;\n}\n}\n" % ", ".join("&" + s for s in stems)
+        header += "std::span<const ::phx::pg::Statement* const> all();\n}  // namespace\n"
+        body += "std::span<const ::phx::pg::Statement* const> all() {\n  static const ::phx::pg::Statement* const list[] = {%s};\n  return list;\n}\n}\n" % ", ".join("&" + s for s in stems)
         write(os.path.join(outdir, "sql.gen.hpp"), header)
         write(os.path.join(outdir, "sql.gen.cpp"), body)
     elif kind == "sdl":
