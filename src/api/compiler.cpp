@@ -289,8 +289,8 @@ class Compilation {
       wants_rows = true;
       PHX_TRY(FieldGroups fields, sub_fields(part, *part.field->type.named()));
       for (const FieldGroup& field : fields) {
-        made.edge.emplace_back(&field, ObjectShape{});
-        if (field.name() == "node") PHX_CHECK(object(sql, level, level.alias, table, field, made.edge.back().second, rows));
+        made.edge.push_back({&field, {}});
+        if (field.name() == "node") PHX_CHECK(object(sql, level, level.alias, table, field, made.edge.back().node, rows));
         if (field.name() == "cursor") wants_cursor = true;
       }
       return {};

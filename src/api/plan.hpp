@@ -48,7 +48,11 @@ struct ConnectionShape {
     Kind kind = Kind::kNodes;
     const graphql::FieldGroup* group = nullptr;
     ObjectShape nodes;                            ///< kNodes
-    std::vector<std::pair<const graphql::FieldGroup*, ObjectShape>> edge;  ///< kEdges: node, cursor, __typename
+    struct EdgeField {
+      const graphql::FieldGroup* group = nullptr;  ///< node, cursor, __typename
+      ObjectShape node;
+    };
+    std::vector<EdgeField> edge;  ///< kEdges
     graphql::FieldGroups page_info;               ///< kPageInfo
   };
   std::vector<Part> parts;
