@@ -36,12 +36,12 @@ struct ServerLimits {
   std::chrono::milliseconds header_timeout{10'000};
   /// For the whole body, plus a second for each min_body_rate bytes received; beyond: 408.
   std::chrono::milliseconds body_timeout{20'000};
-  std::size_t min_body_rate = 16 * 1024;
+  std::size_t min_body_rate = 16 * 1024;  ///< bytes a second, of requests and of answers; 0: time-outs alone
   /// Between requests of a connection; beyond: closed silently.
   std::chrono::milliseconds idle_timeout{75'000};
-  /// For a client that takes nothing of the answer.
+  /// For the client to take the answer, plus a second for each min_body_rate bytes of it; beyond: cut.
   std::chrono::milliseconds write_timeout{20'000};
-  /// Request::deadline is so long after the header; the handler honours it.
+  /// Request::deadline is so long after the whole request came; the handler honours it.
   std::chrono::milliseconds request_timeout{30'000};
   /// How long a refused client may go on sending so that it gets to read why.
   std::chrono::milliseconds linger_timeout{2'000};
