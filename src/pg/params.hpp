@@ -82,6 +82,7 @@ class Params {
   Params& add_json(const std::optional<std::string>& text);
   /// bytea.
   Params& add_bytes(std::string_view bytes);
+  Params& add_bytes(const std::string& bytes) { return add_bytes(std::string_view(bytes)); }
   Params& add_bytes(const std::optional<std::string>& bytes);
   /// numeric from its decimal text ("12.50"); the server checks it.
   Params& add_numeric(std::string_view decimal);
