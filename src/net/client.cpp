@@ -149,10 +149,10 @@ class PooledClient final : public HttpClient {
     stream.never_expire();
     const auto now = steady_clock::now();
     // Whoever talks to a place clears away what others left too long.
-    std::erase_if(idle_, [&](auto& entry) {
-      entry.second.remove_if([&](const Idle& one) { return now - one.since >= options_.idle_timeout; });
-      return entry.second.empty();
-    });
+    for (auto at = idle_.begin(); at != idle_.end();) {
+      at->second.remove_if([&](const Idle& one) { return now - one.since >= options_.idle_timeout; });
+      at = at->second.empty() ? idle_.erase(at) : std::next(at);
+    }
     auto& streams = idle_[place];
     if (streams.size() >= options_.max_idle_per_host) streams.pop_front();
     streams.push_back({std::move(stream), now});
