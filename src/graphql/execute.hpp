@@ -7,7 +7,7 @@
 ///     auto document = parse_document(text);                                   // syntax error → request error
 ///     auto errors = validate(schema, *document);                              // not empty → request errors
 ///     auto execution = Execution::prepare(schema, *document, operation_name, variables);  // request errors
-///     auto fields = execution->root_fields();                                 // error → Response::failed(error)
+///     auto fields = execution->root_fields();                                 // error → Response::fail(error)
 ///     Response response(*execution);
 ///     for (const FieldGroup& field : *fields) {
 ///       if (is_introspection(field)) { response.add_introspection(field); continue; }
@@ -101,7 +101,7 @@ class Execution {
 /// How field values are found in an already materialised tree. The default reads the property named like the field.
 class ValueReader {
  public:
-  /// A value, or the message of a field error.
+  /// A value, or a field error (its path is filled in).
   using Read = std::expected<const boost::json::value*, GraphqlError>;
 
   virtual ~ValueReader() = default;
@@ -129,6 +129,8 @@ class Response {
 
   /// The root field's value, completed by its type and sub-selection.
   void add(const FieldGroup& field, const boost::json::value& value, const ValueReader& reader);
+  /// The same with the field's value read from the root value.
+  void add_from(const FieldGroup& field, const boost::json::value& root, const ValueReader& reader);
   /// The root field's finished JSON. "null" for a non-null field needs a matching add_error() instead.
   void add_text(const FieldGroup& field, std::string_view json);
   /// The root field failed: null, or no data at all when it must not be null.
@@ -150,6 +152,8 @@ class Response {
 
  private:
   friend class Completion;
+  void settle(bool ok);
+
   const Execution& execution_;
   std::string data_;
   std::vector<GraphqlError> errors_;
@@ -164,8 +168,9 @@ void execute(const Execution& execution, const boost::json::value& root, const V
 std::string request_errors(std::span<const GraphqlError> errors);
 
 /// Introspection data of a root field (__schema, __type), a tree keyed by response keys for KeyReader. It depends on
-/// the schema and the selection only, so a server may cache it.
-boost::json::value introspect(const Execution& execution, const FieldGroup& field);
+/// the schema and the selection only, so a server may cache it. The error is a field error: a selection that would walk
+/// from types to fields to types without end is cut off at a fixed number of objects.
+std::expected<boost::json::value, GraphqlError> introspect(const Execution& execution, const FieldGroup& field);
 
 /// JSON text of a value; doubles are written the shortest way that reads back the same.
 void write_json(std::string& out, const boost::json::value& value);

@@ -180,7 +180,7 @@ class Schema {
   bool overlap(const Type& a, const Type& b) const;
   /// Covariance: may a value of type `sub` stand where `super` is asked for?
   bool is_subtype(TypeRef sub, TypeRef super) const;
-  /// The schema's type of a written one; false when the name is unknown.
+  /// The schema's type of a written one; empty when the name is unknown.
   TypeRef resolve(const ast::TypeRef& type) const;
 
   /// Root fields __schema and __type, and __typename of every composite type.
