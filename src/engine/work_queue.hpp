@@ -155,7 +155,8 @@ struct WorkerOptions {
 };
 
 /// Runs handlers: per queue one loop that claims as much as there is room for, one that keeps the leases, and up to
-/// `concurrency` handlers. Everything lives in one TaskScope. A cancelled handler leaves its work to the lease's end.
+/// `concurrency` handlers. Everything lives in one TaskScope. stop() gives back what it cancelled; what a crash leaves
+/// behind is taken over after the lease.
 class Worker {
  public:
   Worker(asio::any_io_executor executor, pg::Database& database, const Clock& clock, Random& random, Metrics& metrics,
@@ -167,7 +168,7 @@ class Worker {
   void start();
   /// Work was committed here: look now.
   void nudge();
-  /// Cancels the loops and the handlers, and waits for them.
+  /// Cancels the loops and the handlers, waits for them, and gives their work back. Call before destruction.
   asio::awaitable<void> stop();
 
  private:
@@ -175,6 +176,7 @@ class Worker {
   asio::awaitable<void> claim_loop(Lane& lane);
   asio::awaitable<void> heartbeat_loop(Lane& lane);
   asio::awaitable<void> work_on(Lane& lane, ClaimedWork work, std::shared_ptr<Lease> lease);
+  asio::awaitable<Status> release(ClaimedWork work);
   asio::awaitable<Status> settle(Lane& lane, ClaimedWork work, Result<WorkResult> outcome);
 
   pg::Database& database_;

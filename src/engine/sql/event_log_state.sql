@@ -1,0 +1,1 @@
+select epoch, head, retained_after from phoenix.event_log

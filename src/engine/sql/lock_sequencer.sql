@@ -1,0 +1,2 @@
+-- One sequencer at a time, over all server processes, until its transaction ends.
+select pg_advisory_xact_lock(7310583927101)
