@@ -24,6 +24,8 @@ create policy tenants_tenant on phoenix.tenants for select to phoenix_tenant
   using (id = current_setting('phoenix.tenant_id')::uuid);
 create policy tenants_platform on phoenix.tenants to phoenix_platform using (true) with check (true);
 create policy tenants_worker on phoenix.tenants for select to phoenix_worker using (true);
+-- Tables are born open to platform and workers; here both get less.
+revoke all on phoenix.tenants from phoenix_platform, phoenix_worker;
 grant select on phoenix.tenants to phoenix_tenant, phoenix_worker;
 grant select, insert, update on phoenix.tenants to phoenix_platform;
 
@@ -38,6 +40,7 @@ create table phoenix.sites (
   constraint sites_name_key unique (name),
   constraint sites_status_check check (status in ('ACTIVE', 'MAINTENANCE', 'OFFLINE'))
 );
+revoke all on phoenix.sites from phoenix_platform, phoenix_worker;
 grant select on phoenix.sites to phoenix_tenant, phoenix_worker;
 grant select, insert, update on phoenix.sites to phoenix_platform;
 

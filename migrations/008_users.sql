@@ -23,6 +23,7 @@ alter table phoenix.users enable row level security;
 -- the rights of whoever asks.
 create policy users_platform on phoenix.users to phoenix_platform using (true) with check (true);
 create policy users_worker on phoenix.users for select to phoenix_worker using (true);
+revoke all on phoenix.users from phoenix_platform, phoenix_worker;
 grant select (id, email, name, created_at) on phoenix.users to phoenix_tenant, phoenix_worker;
 grant select, insert, update on phoenix.users to phoenix_platform;
 
@@ -32,6 +33,7 @@ create table phoenix.user_passwords (
   phc text not null,
   changed_at timestamptz not null default phoenix.now()
 );
+revoke all on phoenix.user_passwords from phoenix_platform, phoenix_worker;
 grant select, insert, update, delete on phoenix.user_passwords to phoenix_platform;
 
 create table phoenix.memberships (
@@ -62,6 +64,7 @@ create policy memberships_tenant on phoenix.memberships to phoenix_tenant
   with check (tenant_id = current_setting('phoenix.tenant_id')::uuid);
 create policy memberships_platform on phoenix.memberships to phoenix_platform using (true) with check (true);
 create policy memberships_worker on phoenix.memberships for select to phoenix_worker using (true);
+revoke all on phoenix.memberships from phoenix_platform, phoenix_worker;
 grant select, insert, delete on phoenix.memberships to phoenix_tenant;
 grant update (role, updated_at, version) on phoenix.memberships to phoenix_tenant;
 grant select on phoenix.memberships to phoenix_worker;
@@ -73,6 +76,7 @@ create view phoenix.user_profiles with (security_invoker = true) as
   select id, email, name, created_at from phoenix.users
   union all
   select user_id, user_email, user_name, user_created_at from phoenix.memberships where current_user = 'phoenix_tenant';
+revoke all on phoenix.user_profiles from phoenix_platform, phoenix_worker;
 grant select on phoenix.user_profiles to phoenix_tenant, phoenix_platform, phoenix_worker;
 
 -- migrate: down

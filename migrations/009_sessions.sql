@@ -16,6 +16,7 @@ create table phoenix.sessions (
   constraint sessions_token_digest_key unique (token_digest)
 ) with (fillfactor = 50);
 create index sessions_user_id_idx on phoenix.sessions (user_id);
+revoke all on phoenix.sessions from phoenix_platform, phoenix_worker;
 grant select, insert, update, delete on phoenix.sessions to phoenix_platform;
 
 create table phoenix.bearer_tokens (
@@ -29,6 +30,7 @@ create table phoenix.bearer_tokens (
   constraint bearer_tokens_token_digest_key unique (token_digest)
 );
 create index bearer_tokens_user_id_idx on phoenix.bearer_tokens (user_id);
+revoke all on phoenix.bearer_tokens from phoenix_platform, phoenix_worker;
 grant select, insert, delete on phoenix.bearer_tokens to phoenix_platform;
 
 create table phoenix.one_time_links (
@@ -40,6 +42,7 @@ create table phoenix.one_time_links (
   constraint one_time_links_token_digest_key unique (token_digest)
 );
 create index one_time_links_user_id_idx on phoenix.one_time_links (user_id);
+revoke all on phoenix.one_time_links from phoenix_platform, phoenix_worker;
 grant select, insert, delete on phoenix.one_time_links to phoenix_platform;
 
 -- Sign-in attempts that did not succeed (yet), by hash of account name and remote address.
@@ -50,6 +53,7 @@ create table phoenix.sign_in_failures (
   locked_until timestamptz not null
 ) with (fillfactor = 50);
 create index sign_in_failures_last_at_idx on phoenix.sign_in_failures (last_at);
+revoke all on phoenix.sign_in_failures from phoenix_platform, phoenix_worker;
 grant select, insert, update, delete on phoenix.sign_in_failures to phoenix_platform;
 
 -- migrate: down

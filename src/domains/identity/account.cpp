@@ -10,6 +10,9 @@ bool is_ascii_letter_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
+/// RFC 5321's atext beyond letters and digits, and the dot between atoms.
+constexpr std::string_view kAtomSpecials = "!#$%&'*+-/=?^_`{|}~.";
+
 bool is_domain(std::string_view domain) {
   if (domain.empty()) return false;
   while (true) {
@@ -25,7 +28,6 @@ bool is_domain(std::string_view domain) {
 bool is_local_part(std::string_view local) {
   if (local.empty() || local.size() > 64 || local.front() == '.' || local.back() == '.') return false;
   if (local.find("..") != local.npos) return false;
-  constexpr std::string_view kAtomSpecials = "!#$%&'*+-/=?^_`{|}~.";
   return std::ranges::all_of(local, [](char c) { return is_ascii_letter_or_digit(c) || kAtomSpecials.contains(c); });
 }
 

@@ -114,7 +114,6 @@ class Identity final : public api::Authenticator {
   asio::awaitable<Result<api::Principal>> authenticate_token(std::string token) override;
 
  private:
-  struct Origin;
   // Routes.
   asio::awaitable<net::Response> post_login(api::HttpCall call);
   asio::awaitable<net::Response> post_one_time(api::HttpCall call);
@@ -131,18 +130,37 @@ class Identity final : public api::Authenticator {
     Account account;
     std::string session_secret;
   };
-  asio::awaitable<Result<SignedIn>> login(const api::HttpCall& call);
-  asio::awaitable<Result<SignedIn>> use_link(const api::HttpCall& call);
-  asio::awaitable<Result<std::string>> open_session(pg::Transaction& tx, Uuid user, const api::HttpCall& call);
+  /// What happened outside of a GraphQL mutation, for the audit trail.
+  struct Fact {
+    std::string actor;
+    std::string action;
+    std::optional<Uuid> user = {};
+    std::optional<Uuid> tenant = {};
+    /// The session or token it is about.
+    std::optional<Uuid> proof = {};
+    std::string remote_address = {};
+    std::string request_id = {};
+    /// Nothing: it succeeded.
+    std::optional<Code> outcome = {};
+  };
+  asio::awaitable<Result<SignedIn>> login(const net::Request& request);
+  asio::awaitable<Result<SignedIn>> use_link(const net::Request& request);
+  /// Within the transaction that proved who it is.
+  asio::awaitable<Result<SignedIn>> open_session(pg::Transaction& tx, Uuid user, std::string action,
+                                                 const net::Request& request);
+  asio::awaitable<Status> note_failed_login(std::optional<Uuid> user, const net::Request& request);
   net::Response signed_in(Result<SignedIn> outcome) const;
-  std::string session_cookie(const std::string& secret, std::chrono::seconds max_age) const;
-  asio::awaitable<Result<IssuedSecret>> issue_local_token(const api::HttpCall& call);
-  asio::awaitable<Result<IssuedSecret>> issue_local_link(const api::HttpCall& call);
+  std::string session_cookie(std::string_view secret, std::chrono::seconds max_age) const;
+  asio::awaitable<Result<IssuedSecret>> issue_local_token(const net::Request& request);
+  asio::awaitable<Result<IssuedSecret>> issue_local_link(const net::Request& request);
 
+  /// Counts an attempt; "auth.locked" when the key must wait.
   asio::awaitable<Status> begin_attempt(std::string key, Deadline deadline);
+  /// Against a hash of nobody when there is none, which takes as long.
   asio::awaitable<Result<bool>> verify(std::optional<std::string> phc, std::string password);
   asio::awaitable<Result<std::string>> hash(std::string password);
-  asio::awaitable<Result<Account>> account(Uuid user, Deadline deadline);
+  asio::awaitable<Result<IssuedSecret>> insert_link(pg::Transaction& tx, Uuid user);
+  asio::awaitable<Status> record(pg::Transaction& tx, Fact fact);
   asio::awaitable<Result<api::Principal>> session_principal(std::string secret, Deadline deadline);
   asio::awaitable<Result<api::Principal>> bearer_principal(std::string token, Deadline deadline);
 

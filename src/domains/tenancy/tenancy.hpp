@@ -9,7 +9,7 @@
 /// - An access once given is believed for `believed_for` at most; changes made through this object count at once.
 ///
 /// Errors: kNotFound "tenant.not_found", "user.not_found"; kFailedPrecondition "tenant.suspended", "tenant.deleted",
-/// "tenant.last_owner", "quota.below_use"; kAlreadyExists "tenant.name_taken"; kInvalidArgument "membership.role",
+/// "tenant.last_owner"; kAlreadyExists "tenant.name_taken"; kInvalidArgument "membership.role",
 /// "quota.unknown_dimension", "quota.negative"; "scope.platform_required", "scope.tenant_required"; and those of
 /// tenant_rules.hpp.
 
@@ -18,6 +18,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -58,7 +59,10 @@ class Tenancy final : public api::TenantDirectory {
   asio::awaitable<Result<boost::json::object>> create_tenant(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<boost::json::object>> add_user(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<boost::json::object>> set_quota(api::MutationContext& context, boost::json::object args);
-  /// Forgets what was believed.
+  /// The tenant and the user's membership of it; nothing when there is no such tenant.
+  asio::awaitable<Result<std::optional<api::TenantAccess>>> look_up(Uuid user, std::string id_or_name);
+  void believe(std::pair<Uuid, std::string> key, const api::TenantAccess& access);
+  /// Memberships or tenants changed: nothing is believed any more.
   void forget();
 
   pg::Database& database_;
@@ -71,6 +75,7 @@ class Tenancy final : public api::TenantDirectory {
   };
   /// By user and the tenant as the caller named it.
   std::map<std::pair<Uuid, std::string>, Believed> believed_;
+  /// Grows with every change made here; a look-up that began before one is not believed.
   std::uint64_t epoch_ = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <string>
 
 #include "base/uuid.hpp"
 
@@ -40,24 +42,6 @@ Status check_tenant_display_name(std::string_view name, std::string_view field) 
                             "A display name has 1 to 100 bytes of text, without control characters and without spaces "
                             "at its ends.");
   return {};
-}
-
-std::optional<Tier> tier_from_name(std::string_view name) {
-  if (name == "FREE") return Tier::kFree;
-  if (name == "STANDARD") return Tier::kStandard;
-  if (name == "ENTERPRISE") return Tier::kEnterprise;
-  if (name == "SOVEREIGN") return Tier::kSovereign;
-  return std::nullopt;
-}
-
-const std::vector<QuotaDefault>& quota_defaults(Tier tier) {
-  static const std::array<std::vector<QuotaDefault>, 4> defaults{{
-      {{"vcpus", 4}, {"memory_mib", 8 * 1024}, {"instances", 5}, {"storage_gib", 50}},
-      {{"vcpus", 64}, {"memory_mib", 256 * 1024}, {"instances", 100}, {"storage_gib", 2000}},
-      {{"vcpus", 512}, {"memory_mib", 2048 * 1024}, {"instances", 1000}, {"storage_gib", 20000}},
-      {{"vcpus", 4096}, {"memory_mib", 16384 * 1024}, {"instances", 10000}, {"storage_gib", 200000}},
-  }};
-  return defaults[static_cast<std::size_t>(tier)];
 }
 
 }  // namespace phx::tenancy

@@ -1,13 +1,9 @@
 #pragma once
-/// Names of tenants, and what each tier gives. Pure.
+/// What tenants may be called. Pure.
 ///
 /// Errors: "tenant.name_malformed", "tenant.name_reserved", "tenant.display_name_malformed".
 
-#include <cstdint>
-#include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.hpp"
 
@@ -18,15 +14,5 @@ namespace phx::tenancy {
 Status check_tenant_name(std::string_view name, std::string_view field);
 /// 1 to 100 bytes of text without control characters.
 Status check_tenant_display_name(std::string_view name, std::string_view field);
-
-enum class Tier : std::uint8_t { kFree, kStandard, kEnterprise, kSovereign };
-std::optional<Tier> tier_from_name(std::string_view name);
-
-struct QuotaDefault {
-  std::string_view dimension;  ///< "vcpus", "memory_mib", "instances", "storage_gib"
-  std::int64_t maximum;
-};
-/// All dimensions, with the tier's numbers.
-const std::vector<QuotaDefault>& quota_defaults(Tier tier);
 
 }  // namespace phx::tenancy

@@ -1,0 +1,346 @@
+// The HTTP side of Identity: sign in, sign out, and the routes of the local socket.
+
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "base/blocking_pool.hpp"
+#include "base/log.hpp"
+#include "base/random.hpp"
+#include "domains/identity/account_rows.hpp"
+#include "domains/identity/cookie.hpp"
+#include "domains/identity/identity.hpp"
+#include "domains/identity/lockout.hpp"
+#include "domains/identity/secret_token.hpp"
+#include "domains/identity/sql.gen.hpp"
+#include "net/http.hpp"
+#include "pg/database.hpp"
+
+namespace phx::identity {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t kMaxBody = 4096;
+constexpr std::size_t kMaxUserAgent = 200;
+
+Error malformed(std::string field, std::string message) {
+  return invalid_argument("auth.malformed", std::move(field), std::move(message));
+}
+
+/// The JSON object of a small body.
+Result<boost::json::object> parse_body(const net::Request& request) {
+  const auto type = request.headers.get("Content-Type");
+  // Browsers send other types across origins without asking first; JSON they do not.
+  if (!net::iequals(type.substr(0, type.find_first_of("; ")), "application/json"))
+    return malformed("", "Send the request as application/json.");
+  if (request.body.size() > kMaxBody)
+    return Error(Code::kPayloadTooLarge, "auth.too_large", "The request is larger than 4 KiB.");
+  boost::system::error_code failure;
+  auto value = boost::json::parse(request.body, failure);
+  if (failure || !value.is_object()) return malformed("", "The request is not a JSON object.");
+  return std::move(value.as_object());
+}
+
+Result<std::string> take_text(const boost::json::object& body, std::string_view key) {
+  const auto* value = body.if_contains(key);
+  if (value == nullptr || !value->is_string() || value->as_string().empty())
+    return malformed(std::string(key), "A text is needed here.");
+  return std::string(value->as_string());
+}
+
+Error wrong_credentials() {
+  return {Code::kUnauthenticated, "auth.invalid_credentials", "The e-mail address or the password is wrong."};
+}
+
+/// Printable ASCII only and not long: it is shown in the list of one's sessions.
+std::string user_agent_of(const net::Request& request) {
+  std::string out;
+  for (const char c : request.headers.get("User-Agent")) {
+    if (c >= ' ' && c < 127) out += c;
+    if (out.size() == kMaxUserAgent) break;
+  }
+  return out;
+}
+
+std::string address_of(const net::Request& request) { return request.peer.local ? "local" : request.peer.address; }
+
+std::string user_json(const Account& account) {
+  return boost::json::serialize(boost::json::object{{"user",
+                                                     {{"id", account.id.to_string()},
+                                                      {"email", account.email},
+                                                      {"name", account.name},
+                                                      {"platformAdmin", account.platform_admin},
+                                                      {"hasPassword", account.has_password}}}});
+}
+
+net::Response answer(int status, std::string json) {
+  auto response = net::json_response(status, std::move(json));
+  response.headers.set("Cache-Control", "no-store");
+  return response;
+}
+
+net::Response refusal(const Error& error) {
+  log_error("auth.refused", error);
+  auto response = net::error_response(error);
+  response.headers.set("Cache-Control", "no-store");
+  return response;
+}
+
+/// Only root and the account of the server may ask for secrets on the local socket.
+Status check_local(const net::Request& request) {
+  if (!request.peer.local || (request.peer.uid != 0 && request.peer.uid != geteuid()))
+    return permission_denied("auth.local_only",
+                             "This is open on the machine of the server only, to root and the server's own account.");
+  return {};
+}
+
+std::string local_actor(const net::Request& request) { return "local uid " + std::to_string(request.peer.uid); }
+
+}  // namespace
+
+void Identity::register_with(api::Registry& registry, api::Router& router) {
+  using Call = api::HttpCall;
+  router.add("POST", "/auth/login", api::Auth::kNone, [this](Call call) { return post_login(std::move(call)); });
+  router.add("POST", "/auth/one-time", api::Auth::kNone, [this](Call call) { return post_one_time(std::move(call)); });
+  router.add("POST", "/auth/logout", api::Auth::kOptional, [this](Call call) { return post_logout(std::move(call)); });
+  router.add("GET", "/auth/session", api::Auth::kRequired, [this](Call call) { return get_session(std::move(call)); });
+  router.add("POST", "/local/token", api::Auth::kNone,
+             [this](Call call) { return post_local_token(std::move(call)); });
+  router.add("POST", "/local/sign-in-link", api::Auth::kNone,
+             [this](Call call) { return post_local_sign_in_link(std::move(call)); });
+  registry.mutation("createUser", [this](api::MutationContext& context, boost::json::object args) {
+    return create_user(context, std::move(args));
+  });
+  registry.mutation("setPassword", [this](api::MutationContext& context, boost::json::object args) {
+    return set_password(context, std::move(args));
+  });
+  registry.query("me", [this](api::QueryContext& context, boost::json::object args) {
+    return me(context, std::move(args));
+  });
+}
+
+asio::awaitable<net::Response> Identity::post_login(api::HttpCall call) { co_return signed_in(co_await login(call.http)); }
+
+asio::awaitable<net::Response> Identity::post_one_time(api::HttpCall call) {
+  co_return signed_in(co_await use_link(call.http));
+}
+
+net::Response Identity::signed_in(Result<SignedIn> outcome) const {
+  if (!outcome) return refusal(outcome.error());
+  auto response = answer(200, user_json(outcome->account));
+  response.headers.add("Set-Cookie", session_cookie(outcome->session_secret, settings_.session_absolute));
+  return response;
+}
+
+std::string Identity::session_cookie(std::string_view secret, std::chrono::seconds max_age) const {
+  std::string cookie(kSessionCookie);
+  cookie += '=';
+  cookie += secret;
+  cookie += "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(max_age.count());
+  if (settings_.secure_cookies) cookie += "; Secure";
+  return cookie;
+}
+
+asio::awaitable<Result<Identity::SignedIn>> Identity::login(const net::Request& request) {
+  PHX_CO_TRY(const auto body, parse_body(request));
+  PHX_CO_TRY(const auto email, take_text(body, "email"));
+  PHX_CO_TRY(auto password, take_text(body, "password"));
+  const auto deadline = Deadline::at(request.deadline);
+  const auto attempts = lockout_key(email, address_of(request));
+  PHX_CO_CHECK(co_await begin_attempt(attempts, deadline));
+
+  // What is no address at all is looked up as one that nobody can have, so that it takes the same way.
+  const std::string name = check_email(email, "email") ? fold_case(email) : std::string();
+  PHX_CO_TRY(auto found, co_await database_.read(pg::Scope::platform(), sql::identity::credentials_by_email,
+                                                 pg::Params::of(name), deadline));
+  std::optional<Uuid> user;
+  std::optional<std::string> phc;
+  if (!found.empty()) {
+    user = found.get<Uuid>(0, "id");
+    phc = found.get<std::string>(0, "phc");
+  }
+  auto right = co_await verify(phc, password);
+  pg::Params key;
+  key.add_bytes(attempts);
+  if (!right) {
+    PHX_CO_CHECK(co_await database_.execute(pg::Scope::platform(), sql::identity::forgive_attempt, key, deadline));
+    co_return std::move(right).error();
+  }
+  if (!*right) {
+    PHX_CO_CHECK(co_await note_failed_login(user, request));
+    co_return wrong_credentials();
+  }
+  std::optional<std::string> renewed;
+  if (needs_rehash(*phc, settings_.argon2)) {
+    PHX_CO_TRY(renewed, co_await hash(std::move(password)));
+  }
+  PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), deadline));
+  PHX_CO_CHECK(co_await tx.execute(sql::identity::clear_attempts, key));
+  if (renewed)
+    PHX_CO_CHECK(co_await tx.execute(sql::identity::upsert_password, pg::Params::of(*user, *renewed)));
+  PHX_CO_TRY(auto done, co_await open_session(tx, *user, "auth.login", request));
+  PHX_CO_CHECK(co_await tx.commit());
+  co_return done;
+}
+
+asio::awaitable<Status> Identity::note_failed_login(std::optional<Uuid> user, const net::Request& request) {
+  const auto deadline = Deadline::at(request.deadline);
+  PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), deadline));
+  PHX_CO_CHECK(co_await tx.execute(sql::identity::sweep_attempts));
+  // The name that was typed is not recorded: people type passwords there.
+  PHX_CO_CHECK(co_await record(tx, {.actor = "anonymous",
+                                    .action = "auth.login",
+                                    .user = user,
+                                    .remote_address = address_of(request),
+                                    .request_id = request.id,
+                                    .outcome = Code::kUnauthenticated}));
+  co_return co_await tx.commit();
+}
+
+asio::awaitable<Result<Identity::SignedIn>> Identity::use_link(const net::Request& request) {
+  PHX_CO_TRY(const auto body, parse_body(request));
+  PHX_CO_TRY(const auto secret, take_text(body, "token"));
+  const Error invalid(Code::kUnauthenticated, "auth.link_invalid",
+                      "This sign-in link was used before, has expired, or is not complete.");
+  const auto digest = secret_digest(secret);
+  if (!digest) co_return invalid;
+  PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), Deadline::at(request.deadline)));
+  pg::Params params;
+  params.add_bytes(*digest);
+  PHX_CO_TRY(auto used, co_await tx.execute(sql::identity::consume_link, std::move(params)));
+  if (used.empty()) co_return invalid;
+  PHX_CO_TRY(auto done, co_await open_session(tx, used.get<Uuid>(0, "id"), "auth.one_time", request));
+  PHX_CO_CHECK(co_await tx.commit());
+  co_return done;
+}
+
+asio::awaitable<Result<Identity::SignedIn>> Identity::open_session(pg::Transaction& tx, Uuid user, std::string action,
+                                                                   const net::Request& request) {
+  SignedIn done;
+  done.session_secret = make_secret(random_);
+  const Uuid session = ids_.next();
+  auto params = pg::Params::of(session);
+  params.add_bytes(*secret_digest(done.session_secret))
+      .add(user)
+      .add(Duration(settings_.session_absolute))
+      .add(address_of(request))
+      .add(user_agent_of(request));
+  PHX_CO_CHECK(co_await tx.execute(sql::identity::delete_stale_sessions,
+                                   pg::Params::of(user, Duration(settings_.session_idle))));
+  PHX_CO_CHECK(co_await tx.execute(sql::identity::insert_session, std::move(params)));
+  PHX_CO_TRY(auto rows, co_await tx.execute(sql::identity::account, pg::Params::of(user)));
+  // Disabled between the proof and here.
+  if (rows.empty()) co_return wrong_credentials();
+  done.account = account_of(rows[0]);
+  PHX_CO_CHECK(co_await record(tx, {.actor = done.account.email,
+                                    .action = std::move(action),
+                                    .user = user,
+                                    .proof = session,
+                                    .remote_address = address_of(request),
+                                    .request_id = request.id}));
+  co_return done;
+}
+
+asio::awaitable<Status> Identity::begin_attempt(std::string key, Deadline deadline) {
+  static const std::vector<std::int64_t> schedule(lockout_schedule().begin(), lockout_schedule().end());
+  pg::Params params;
+  params.add_bytes(key).add(schedule);
+  PHX_CO_TRY(auto counted, co_await database_.execute(pg::Scope::platform(), sql::identity::begin_attempt,
+                                                      std::move(params), deadline));
+  if (!counted.empty()) co_return Status();
+  pg::Params which;
+  which.add_bytes(key);
+  PHX_CO_TRY(auto rows, co_await database_.read(pg::Scope::platform(), sql::identity::attempt_wait, std::move(which),
+                                                deadline));
+  const std::chrono::milliseconds wait(rows.empty() ? 0 : rows.get<std::int64_t>(0, "wait_ms"));
+  co_return Error(Code::kRateLimited, "auth.locked", "There were too many failed attempts. Wait before the next one.")
+      .with_retry_after(wait);
+}
+
+asio::awaitable<Result<bool>> Identity::verify(std::optional<std::string> phc, std::string password) {
+  if (!phc && dummy_phc_.empty()) {
+    PHX_CO_TRY(auto made, co_await hash(make_secret(random_)));
+    dummy_phc_ = std::move(made);
+  }
+  const bool known = phc.has_value();
+  PHX_CO_TRY(const bool right, co_await blocking_.run([stored = phc.value_or(dummy_phc_), text = std::move(password)] {
+    return verify_password(stored, text);
+  }));
+  co_return right && known;
+}
+
+asio::awaitable<Result<std::string>> Identity::hash(std::string password) {
+  PHX_CO_TRY(auto made, co_await blocking_.run(
+                            [text = std::move(password), salt = make_salt(random_), cost = settings_.argon2] {
+                              return hash_password(text, salt, cost);
+                            }));
+  co_return made;
+}
+
+asio::awaitable<net::Response> Identity::post_logout(api::HttpCall call) {
+  if (call.principal.session_id) {
+    if (auto revoked = co_await revoke(*call.principal.session_id); !revoked) co_return refusal(revoked.error());
+  }
+  auto response = answer(200, "{}");
+  response.headers.add("Set-Cookie", session_cookie("", 0s));
+  co_return response;
+}
+
+asio::awaitable<net::Response> Identity::get_session(api::HttpCall call) {
+  auto rows = co_await database_.read(pg::Scope::platform(), sql::identity::account,
+                                      pg::Params::of(call.principal.user_id), Deadline::at(call.http.deadline));
+  if (!rows) co_return refusal(rows.error());
+  if (rows->empty()) co_return refusal(Error(Code::kUnauthenticated, "auth.required", "Sign in first."));
+  co_return answer(200, user_json(account_of((*rows)[0])));
+}
+
+asio::awaitable<net::Response> Identity::post_local_token(api::HttpCall call) {
+  auto token = co_await issue_local_token(call.http);
+  if (!token) co_return refusal(token.error());
+  co_return answer(200, boost::json::serialize(boost::json::object{
+                            {"token", token->secret}, {"expiresAt", format_instant(token->expires_at)}}));
+}
+
+asio::awaitable<Result<IssuedSecret>> Identity::issue_local_token(const net::Request& request) {
+  PHX_CO_CHECK(check_local(request));
+  PHX_CO_TRY(const auto body, parse_body(request));
+  std::chrono::seconds ttl{0};
+  if (const auto* value = body.if_contains("ttl_seconds"); value != nullptr && !value->is_null()) {
+    if (!value->is_int64() || value->as_int64() < 1 || value->as_int64() > settings_.token_lifetime_max.count())
+      co_return invalid_argument("auth.ttl", "ttl_seconds",
+                                 "A token lives between 1 and " +
+                                     std::to_string(settings_.token_lifetime_max.count()) + " seconds.");
+    ttl = std::chrono::seconds(value->as_int64());
+  }
+  PHX_CO_TRY(const auto administrator, co_await first_administrator());
+  std::optional<Uuid> tenant;
+  if (const auto* value = body.if_contains("tenant"); value != nullptr && !value->is_null()) {
+    PHX_CO_TRY(auto name, take_text(body, "tenant"));
+    api::Principal principal;
+    principal.kind = api::PrincipalKind::kUser;
+    principal.user_id = administrator.id;
+    principal.platform_admin = true;
+    PHX_CO_TRY(const auto access, co_await tenants_.enter(std::move(principal), std::move(name)));
+    tenant = access.id;
+  }
+  co_return co_await mint_token(local_actor(request), administrator.id, tenant, ttl);
+}
+
+asio::awaitable<net::Response> Identity::post_local_sign_in_link(api::HttpCall call) {
+  auto link = co_await issue_local_link(call.http);
+  if (!link) co_return refusal(link.error());
+  co_return answer(200, boost::json::serialize(boost::json::object{{"url", sign_in_url(*link)},
+                                                                   {"token", link->secret},
+                                                                   {"expiresAt", format_instant(link->expires_at)}}));
+}
+
+asio::awaitable<Result<IssuedSecret>> Identity::issue_local_link(const net::Request& request) {
+  PHX_CO_CHECK(check_local(request));
+  PHX_CO_CHECK(parse_body(request));
+  co_return co_await mint_sign_in_link(local_actor(request));
+}
+
+}  // namespace phx::identity
