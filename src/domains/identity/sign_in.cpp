@@ -261,7 +261,8 @@ asio::awaitable<Status> Identity::begin_attempt(std::string key, Deadline deadli
 }
 
 asio::awaitable<Result<bool>> Identity::verify(std::optional<std::string> phc, std::string password) {
-  if (!phc && dummy_phc_.empty()) {
+  // Made at the first sign-in of whoever it is, so that not even the first one differs.
+  if (dummy_phc_.empty()) {
     PHX_CO_TRY(auto made, co_await hash(make_secret(random_)));
     dummy_phc_ = std::move(made);
   }
