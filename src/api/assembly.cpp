@@ -435,6 +435,8 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
           break;
         case graphql::OperationKind::kSubscription: bind_subscription(field, where, meaning); break;
       }
+      if ((meaning.user_scope || meaning.is_public) && reaches_table(*field.type.named()))
+        fault(where + ": @userScope and @public fields have no scope to read @table objects in");
       api_->meanings_[&field] = std::move(meaning);
     }
   }

@@ -10,6 +10,7 @@
 
 #include "api/errors.hpp"
 #include "base/clock.hpp"
+#include "base/log.hpp"
 #include "pg/params.hpp"
 
 namespace phx::api {
@@ -184,7 +185,10 @@ void gather_resolver_rows(Plan& plan, const CellTable& rows) {
   if (plan.connection) {
     gather(plan, *plan.connection, rows);
   } else {
-    for (std::size_t i = 0; i < rows.size(); ++i) gather(plan, *plan.object, rows.row(i));
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      for (ResolverUse& use : plan.resolvers) use.row_begin.push_back(use.rows.size());
+      gather(plan, *plan.object, rows.row(i));
+    }
   }
 }
 
@@ -205,8 +209,7 @@ bool Encoder::connection(Plan& plan, const FieldGroup& group, const CellTable* r
 bool Encoder::row(Plan& plan, const FieldGroup& group, const CellTable& rows, int row) {
   path_.push_back({group.key});
   const std::size_t mark = out_.size();
-  const Outcome outcome =
-      row < 0 ? Outcome::kNull : object(plan, *plan.object, rows.row(static_cast<std::size_t>(row)));
+  const Outcome outcome = row < 0 ? Outcome::kNull : whole_row(plan, rows, row);
   const bool ok = settle(mark, outcome, group.field->type.is_non_null(), group);
   path_.pop_back();
   return ok;
@@ -234,6 +237,8 @@ bool Encoder::settle(std::size_t mark, Outcome outcome, bool non_null, const Fie
 }
 
 Encoder::Outcome Encoder::fail(const FieldGroup& group, const Error& error) {
+  if (error.code() == Code::kInternal)
+    log_error("api.field_failed", error, {{"request", request_id_}, {"field", group.parent->name + "." + group.field->name}});
   graphql::GraphqlError made = to_graphql_error(error, request_id_);
   for (const Step& step : path_) {
     if (step.index < 0)
@@ -265,6 +270,11 @@ Encoder::Outcome Encoder::object(Plan& plan, const ObjectShape& shape, const Cel
   if (!failed) return Outcome::kWritten;
   out_.resize(mark);
   return Outcome::kFailed;
+}
+
+Encoder::Outcome Encoder::whole_row(Plan& plan, const CellTable& rows, int row) {
+  for (ResolverUse& use : plan.resolvers) use.next = use.row_begin[static_cast<std::size_t>(row)];
+  return object(plan, *plan.object, rows.row(static_cast<std::size_t>(row)));
 }
 
 bool Encoder::item(Plan& plan, const Item& item, const ObjectShape& shape, const Cell* cells) {
@@ -514,8 +524,7 @@ Encoder::Outcome Encoder::complete_object(const FieldGroup& group, const json::v
     const auto id = Uuid::parse(std::string_view(value.as_string()));
     const auto row = id ? table.row_of.find(*id) : table.row_of.end();
     if (row == table.row_of.end()) return Outcome::kNull;
-    const CellTable cells(table.rows);
-    return object(table.plan, *table.plan.object, cells.row(static_cast<std::size_t>(row->second)));
+    return whole_row(table.plan, table.cells, row->second);
   }
   if (!value.is_object())
     return fail(group, internal_error("api.resolver", "an object was expected for " + group.field->name));

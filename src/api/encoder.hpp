@@ -47,6 +47,7 @@ class CellTable {
 struct TableRows {
   Plan plan;
   pg::Rows rows;
+  CellTable cells{pg::Rows()};
   std::unordered_map<Uuid, int> row_of;
 };
 using TableRefs = std::unordered_map<const graphql::FieldGroup*, TableRows>;
@@ -88,6 +89,8 @@ class Encoder {
   void key(const graphql::FieldGroup& group, bool first);
 
   Outcome object(Plan& plan, const ObjectShape& shape, const Cell* cells);
+  /// One of the rows of a plan without a page.
+  Outcome whole_row(Plan& plan, const CellTable& rows, int row);
   bool item(Plan& plan, const Item& item, const ObjectShape& shape, const Cell* cells);
   Outcome page(Plan& plan, const ConnectionShape& shape, const CellTable* rows, std::int64_t count);
   bool list(Plan& plan, const ConnectionShape& shape, const ConnectionShape::Part& part, const CellTable& rows,

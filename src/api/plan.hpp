@@ -74,6 +74,8 @@ struct ResolverUse {
   std::vector<boost::json::value> values;
   std::optional<Error> error;
   std::size_t next = 0;
+  /// For rows read by id, which may be written in any order and more than once: where each row's values begin.
+  std::vector<std::size_t> row_begin;
 };
 
 struct Plan {

@@ -1,0 +1,708 @@
+#include "api/service.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "api/errors.hpp"
+#include "base/crash_point.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "engine/audit.hpp"
+#include "engine/idempotency.hpp"
+#include "graphql/parser.hpp"
+#include "graphql/validate.hpp"
+
+namespace phx::api {
+namespace {
+
+namespace json = boost::json;
+using graphql::Execution;
+using graphql::FieldGroup;
+using graphql::FieldGroups;
+using graphql::GraphqlError;
+using Kind = FieldMeaning::Kind;
+
+constexpr int kMutationAttempts = 4;
+
+std::string principal_key(const Principal& principal) {
+  return principal.kind == PrincipalKind::kUser ? principal.user_id.to_string() : principal.actor();
+}
+
+/// Audit trails name tokens and sessions only through their user; anonymous failures are the rate limiter's concern.
+bool audited(const RequestContext& context) { return context.principal.authenticated(); }
+
+/// The variable stands in its definition and in one place besides.
+bool used_once(std::string_view query, std::string_view variable) {
+  const std::string used = "$" + std::string(variable);
+  std::size_t uses = 0;
+  for (auto at = query.find(used); at != std::string_view::npos; at = query.find(used, at + 1)) ++uses;
+  return uses == 2;
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------- documents
+
+DocumentCache::Found DocumentCache::find(const std::string& text) {
+  if (const auto it = index_.find(text); it != index_.end()) {
+    entries_.splice(entries_.begin(), entries_, it->second);
+    return it->second->document;
+  }
+  auto parsed = graphql::parse_document(text, limits_.parse_limits());
+  if (!parsed) {
+    add_request_extensions(parsed.error(), "graphql.syntax", {});
+    return std::unexpected(std::vector{std::move(parsed.error())});
+  }
+  if (Status within = check_limits(*parsed, limits_); !within)
+    return std::unexpected(std::vector{to_graphql_error(within.error(), {})});
+  auto errors = graphql::validate(schema_, *parsed);
+  if (!errors.empty()) {
+    for (GraphqlError& error : errors) add_request_extensions(error, "graphql.validation", {});
+    return std::unexpected(std::move(errors));
+  }
+  auto document = std::make_shared<const graphql::Document>(std::move(*parsed));
+  if (text.size() <= max_text_) {
+    entries_.push_front({text, document});
+    index_[entries_.front().text] = entries_.begin();
+    if (entries_.size() > max_entries_) {
+      index_.erase(entries_.back().text);
+      entries_.pop_back();
+    }
+  }
+  return document;
+}
+
+// ---------------------------------------------------------------- service
+
+/// One root field on its way to an answer.
+struct GraphqlService::Job {
+  const FieldGroup* group = nullptr;
+  std::optional<Error> error;
+  std::optional<Plan> plan;         ///< @connection, @byId
+  std::optional<json::value> value; ///< resolvers and mutations
+  graphql::TypeRef type;            ///< of the value, where it is not the field's
+  TableRefs refs;
+  pg::Rows rows;
+  std::optional<CellTable> cells;
+  std::int64_t count = 0;
+};
+
+GraphqlService::GraphqlService(Services services, Limits limits)
+    : services_(services),
+      limits_(limits),
+      documents_(services.api.schema(), limits.document, limits.cached_documents, limits.cached_document_bytes) {}
+
+GraphqlService::~GraphqlService() = default;
+
+pg::Scope GraphqlService::scope_of(const RequestContext& context) {
+  return context.tenant ? pg::Scope::of_tenant(*context.tenant) : pg::Scope::platform();
+}
+
+Status GraphqlService::authorise(const graphql::Field& field, const FieldMeaning& meaning,
+                                 const RequestContext& context) {
+  if (meaning.is_public) return {};
+  if (!context.principal.authenticated())
+    return Error(Code::kUnauthenticated, "auth.required", "Sign in first, or send a token.");
+  if (meaning.user_scope) return {};
+  if (!context.tenant && context.role != Role::kPlatformAdmin)
+    return permission_denied("tenant.required", "Choose a tenant: this field works within one.");
+  const Role needed = std::max(meaning.min_role, Role::kTenantViewer);
+  if (context.role < needed) return role_required(field.name, needed);
+  return {};
+}
+
+GraphqlAnswer GraphqlService::request_errors(std::vector<GraphqlError> errors, std::string_view request_id,
+                                             Code code) const {
+  for (GraphqlError& error : errors) {
+    if (!error.extensions.contains("code")) add_request_extensions(error, "graphql.request", request_id);
+    error.extensions["requestId"] = request_id;
+  }
+  return {.body = graphql::request_errors(errors), .executed = false, .refused = code};
+}
+
+bool GraphqlService::is_subscription(const GraphqlRequest& request) {
+  const auto document = documents_.find(request.query);
+  if (!document) return false;
+  for (const auto& operation : (*document)->operations)
+    if (!request.operation_name || operation.name.text == *request.operation_name)
+      return operation.kind == graphql::OperationKind::kSubscription;
+  return false;
+}
+
+asio::awaitable<GraphqlAnswer> GraphqlService::execute(RequestContext context, GraphqlRequest request) {
+  auto document = documents_.find(request.query);
+  if (!document) co_return request_errors(std::move(document.error()), context.request_id, Code::kInvalidArgument);
+  std::optional<std::string_view> name;
+  if (request.operation_name) name = *request.operation_name;
+  auto execution = Execution::prepare(services_.api.schema(), **document, name, request.variables);
+  if (!execution) co_return request_errors(std::move(execution.error()), context.request_id, Code::kInvalidArgument);
+
+  const auto refuse = [&](Error error) {
+    return request_errors({to_graphql_error(error, context.request_id)}, context.request_id, error.code());
+  };
+  const graphql::OperationKind kind = execution->operation().kind;
+  if (kind == graphql::OperationKind::kSubscription)
+    co_return refuse(Error(Code::kInvalidArgument, "graphql.subscription",
+                           "Subscriptions are served over WebSocket (graphql-transport-ws)."));
+  if (kind == graphql::OperationKind::kMutation && !request.allow_mutations)
+    co_return refuse(Error(Code::kInvalidArgument, "graphql.get", "GET serves queries only; send mutations by POST."));
+
+  graphql::Response response(*execution);
+  auto fields = execution->root_fields();
+  if (!fields) {
+    response.fail(std::move(fields.error()));
+  } else if (kind == graphql::OperationKind::kMutation) {
+    if (fields->size() > limits_.max_mutations)
+      co_return refuse(Error(Code::kInvalidArgument, "limit.mutations",
+                             fmt::format("One operation has at most {} mutations.", limits_.max_mutations)));
+    co_await run_mutations(context, request, *execution, *fields, response);
+  } else {
+    co_await run_query(context, *execution, *fields, response);
+  }
+  co_return GraphqlAnswer{.body = response.finish()};
+}
+
+asio::awaitable<void> GraphqlService::run_query(const RequestContext& context, const Execution& execution,
+                                                FieldGroups fields, graphql::Response& response) {
+  std::vector<Job> jobs;
+  jobs.reserve(fields.size());
+  const Compiler compiler(services_.api, execution, context.role, limits_.compile);
+  for (const FieldGroup& group : fields) {
+    Job& job = jobs.emplace_back();
+    job.group = &group;
+    if (graphql::is_introspection(group)) {
+      if (group.field != execution.schema().typename_field() && !context.principal.authenticated())
+        job.error = Error(Code::kUnauthenticated, "auth.required", "Sign in first, or send a token.");
+      continue;
+    }
+    const FieldMeaning& meaning = services_.api.meaning(*group.field);
+    if (Status allowed = authorise(*group.field, meaning, context); !allowed) {
+      job.error = std::move(allowed.error());
+      continue;
+    }
+    if (group.error) {
+      job.error = invalid_argument("graphql.argument", "", group.error->message);
+      continue;
+    }
+    if (meaning.kind == Kind::kResolver) {
+      QueryContext query{context, services_.database};
+      auto value = co_await services_.api.registry().queries().find(group.field->name)->second(query, group.arguments);
+      if (value)
+        job.value = std::move(*value);
+      else
+        job.error = std::move(value.error());
+      continue;
+    }
+    auto plan = meaning.kind == Kind::kConnection ? compiler.connection(group) : compiler.by_id(group);
+    if (plan)
+      job.plan = std::move(*plan);
+    else
+      job.error = std::move(plan.error());
+  }
+  co_await read(context, execution, jobs);
+  encode(context, execution, jobs, response);
+}
+
+void GraphqlService::collect_refs(const Execution& execution, const FieldGroup& group, const json::value& value,
+                                  graphql::TypeRef type,
+                                  std::map<const FieldGroup*, std::vector<Uuid>>& out) const {
+  if (value.is_null()) return;
+  if (type.is_list()) {
+    if (value.is_array())
+      for (const json::value& item : value.as_array()) collect_refs(execution, group, item, type.item(), out);
+    return;
+  }
+  const graphql::Type& named = *type.named();
+  if (named.kind != graphql::TypeKind::kObject) return;
+  if (services_.api.table(named)) {
+    if (!value.is_string()) return;
+    if (const auto id = Uuid::parse(std::string_view(value.as_string()))) {
+      auto& ids = out[&group];
+      if (std::ranges::find(ids, *id) == ids.end()) ids.push_back(*id);
+    }
+    return;
+  }
+  if (!value.is_object()) return;
+  const auto fields = execution.sub_fields(group, named);
+  if (!fields) return;
+  for (const FieldGroup& field : *fields)
+    if (const json::value* member = value.as_object().if_contains(field.field->name))
+      collect_refs(execution, field, *member, field.field->type, out);
+}
+
+asio::awaitable<void> GraphqlService::read(const RequestContext& context, const Execution& execution,
+                                           std::vector<Job>& jobs) {
+  const Compiler compiler(services_.api, execution, context.role, limits_.compile);
+  std::vector<pg::Query> queries;
+  std::uint64_t cost = 0;
+  for (Job& job : jobs) {
+    if (job.value && !job.error) {
+      std::map<const FieldGroup*, std::vector<Uuid>> refs;
+      collect_refs(execution, *job.group, *job.value, job.type ? job.type : job.group->field->type, refs);
+      for (auto& [group, ids] : refs) {
+        auto plan = compiler.by_ids(*group, *services_.api.table(*group->field->type.named()), std::move(ids));
+        if (!plan) {
+          job.error = std::move(plan.error());
+          break;
+        }
+        cost += plan->cost;
+        job.refs[group].plan = std::move(*plan);
+      }
+    }
+    if (job.plan) cost += job.plan->cost;
+    if (!job.error && cost > limits_.compile.max_cost)
+      job.error = Error(Code::kInvalidArgument, "limit.cost",
+                        fmt::format("The operation's lists may read {} rows or more in all; the limit is {}.", cost,
+                                    limits_.compile.max_cost));
+    if (job.error) continue;
+    if (job.plan) {
+      if (job.plan->rows) queries.push_back(*job.plan->rows);
+      if (job.plan->count) queries.push_back(*job.plan->count);
+    }
+    for (auto& [group, table] : job.refs) queries.push_back(*table.plan.rows);
+  }
+  if (queries.empty()) co_return;
+
+  // The wall in front of the wall: without a tenant only platform administrators (and the server itself) read at all.
+  Result<std::vector<pg::Rows>> answer = permission_denied("tenant.required", "Choose a tenant first.");
+  if (context.tenant || context.role == Role::kPlatformAdmin)
+    answer = co_await services_.database.read_many(scope_of(context), std::move(queries), context.deadline);
+  if (!answer) {
+    log_error("api.read_failed", answer.error(), {{"request", context.request_id}});
+    for (Job& job : jobs)
+      if (!job.error && (job.plan || !job.refs.empty())) job.error = answer.error();
+    co_return;
+  }
+  std::size_t next = 0;
+  for (Job& job : jobs) {
+    if (job.error) continue;
+    if (job.plan && job.plan->rows) {
+      job.rows = std::move((*answer)[next++]);
+      co_await resolve(context, *job.plan, job.rows);
+      job.cells.emplace(job.rows);
+    }
+    if (job.plan && job.plan->count) job.count = (*answer)[next++].get<std::int64_t>(0, 0);
+    for (auto& [group, table] : job.refs) {
+      table.rows = std::move((*answer)[next++]);
+      table.cells = CellTable(table.rows);
+      for (int row = 0; row < table.rows.size(); ++row)
+        table.row_of.emplace(table.rows.get<Uuid>(row, table.plan.id_column), row);
+      co_await resolve(context, table.plan, table.rows);
+    }
+  }
+}
+
+asio::awaitable<void> GraphqlService::resolve(const RequestContext& context, Plan& plan, const pg::Rows& rows) {
+  if (plan.resolvers.empty()) co_return;
+  gather_resolver_rows(plan, CellTable(rows));
+  for (ResolverUse& use : plan.resolvers) {
+    if (use.rows.empty()) continue;
+    const std::size_t count = use.rows.size();
+    FieldBatch batch{context, services_.database, std::move(use.rows), use.group->arguments};
+    auto values = co_await use.field->resolver(batch);
+    if (!values) {
+      log_error("api.resolver_failed", values.error(),
+                {{"request", context.request_id}, {"field", use.group->field->name}});
+      use.error = std::move(values.error());
+    } else if (values->size() != count) {
+      use.error = internal_error("api.resolver", use.group->field->name + " gave another number of values than rows");
+    } else {
+      use.values = std::move(*values);
+    }
+  }
+}
+
+void GraphqlService::encode(const RequestContext& context, const Execution& execution, std::vector<Job>& jobs,
+                            graphql::Response& response) const {
+  for (Job& job : jobs) {
+    if (response.failed()) return;
+    const FieldGroup& group = *job.group;
+    if (!job.error && graphql::is_introspection(group)) {
+      response.add_introspection(group);
+      continue;
+    }
+    std::string text;
+    Encoder encoder(services_.api, execution, context.request_id, text);
+    bool ok = false;
+    if (job.error) {
+      encoder.error(group, *job.error);
+      if ((ok = !group.field->type.is_non_null())) text = "null";
+    } else if (job.value) {
+      ok = encoder.value(group, *job.value, job.refs);
+    } else if (job.plan->connection) {
+      ok = encoder.connection(*job.plan, group, job.cells ? &*job.cells : nullptr, job.count);
+    } else {
+      ok = encoder.row(*job.plan, group, *job.cells, job.cells->size() == 0 ? -1 : 0);
+    }
+    auto& errors = encoder.errors();
+    if (!ok) {
+      // The last error is the one whose null reached the root.
+      GraphqlError last = std::move(errors.back());
+      errors.pop_back();
+      for (GraphqlError& error : errors) response.add_error(std::move(error));
+      response.fail(std::move(last));
+      return;
+    }
+    for (GraphqlError& error : errors) response.add_error(std::move(error));
+    response.add_text(group, text);
+  }
+}
+
+// ---------------------------------------------------------------- mutations
+
+/// One attempt at a mutation: the open transaction and what the handler said about it.
+class GraphqlService::Mutation final : public MutationContext {
+ public:
+  Mutation(const Services& services, const RequestContext& context, pg::Scope scope)
+      : services_(services), context_(context), scope_(scope) {}
+
+  pg::Transaction& tx() override { return *tx_; }
+  const RequestContext& request() const override { return context_; }
+  const Clock& clock() const override { return services_.clock; }
+  UuidSource& ids() override { return services_.ids; }
+  asio::awaitable<Status> record_event(engine::Event event) override {
+    if (!event.tenant) event.tenant = context_.tenant;
+    return engine::record_event(*tx_, std::move(event));
+  }
+  void audit(std::string object_type, Uuid object_id, json::value before, json::value after) override {
+    row_.object_type = std::move(object_type);
+    row_.object_id = object_id;
+    if (!before.is_null()) row_.before = std::move(before);
+    if (!after.is_null()) row_.after = std::move(after);
+  }
+  void audit_tenant(Uuid tenant) override { row_.tenant = tenant; }
+  void after_commit(std::function<void()> hook) override { hooks_.push_back(std::move(hook)); }
+
+  asio::awaitable<Status> begin() {
+    row_ = {};
+    hooks_.clear();
+    tx_.reset();
+    PHX_CO_TRY(pg::Transaction opened, co_await services_.database.begin(scope_, context_.deadline));
+    tx_.emplace(std::move(opened));
+    co_return Status();
+  }
+  /// The audit row of this attempt; what the handler said about the object stays in it also after a failure.
+  engine::AuditRow row(const std::string& action, std::string_view outcome) const {
+    engine::AuditRow out = row_;
+    out.id = services_.ids.next();
+    if (!out.tenant) out.tenant = context_.tenant;
+    out.actor = context_.principal.actor();
+    if (!context_.remote_address.empty()) out.remote_address = context_.remote_address;
+    out.action = action;
+    out.outcome = outcome;
+    out.request_id = context_.request_id;
+    return out;
+  }
+  void close() { tx_.reset(); }
+  pg::Scope scope() const { return scope_; }
+  const std::vector<std::function<void()>>& hooks() const { return hooks_; }
+
+ private:
+  const Services& services_;
+  const RequestContext& context_;
+  pg::Scope scope_;
+  std::optional<pg::Transaction> tx_;
+  engine::AuditRow row_;
+  std::vector<std::function<void()>> hooks_;
+};
+
+asio::awaitable<void> GraphqlService::run_mutations(const RequestContext& context, const GraphqlRequest& request,
+                                                    const Execution& execution, FieldGroups fields,
+                                                    graphql::Response& response) {
+  const bool several = fields.size() > 1;
+  for (const FieldGroup& group : fields) {
+    std::vector<Job> jobs(1);
+    Job& job = jobs[0];
+    job.group = &group;
+    if (!graphql::is_introspection(group)) {
+      std::optional<std::string> key;
+      if (request.idempotency_key)
+        key = several ? *request.idempotency_key + "/" + std::string(group.key) : *request.idempotency_key;
+      auto payload = co_await mutate(context, group, std::move(key));
+      if (payload)
+        job.value = std::move(*payload);
+      else
+        job.error = std::move(payload.error());
+      co_await read(context, execution, jobs);
+    }
+    encode(context, execution, jobs, response);
+    if (response.failed()) co_return;
+  }
+}
+
+asio::awaitable<Result<json::object>> GraphqlService::mutate(const RequestContext& context, const FieldGroup& group,
+                                                             std::optional<std::string> key) {
+  const FieldMeaning& meaning = services_.api.meaning(*group.field);
+  const std::string& action = group.field->name;
+  // What acts for the user alone never borrows the tenant of the request.
+  Mutation mutation(services_, context, meaning.user_scope || meaning.is_public ? pg::Scope::platform() : scope_of(context));
+  if (Status allowed = authorise(*group.field, meaning, context); !allowed) {
+    if (audited(context)) co_await audit_failure(context, mutation, action, allowed.error());
+    co_return allowed.error();
+  }
+  if (group.error) co_return invalid_argument("graphql.argument", "", group.error->message);
+
+  json::object arguments = group.arguments;
+  if (const auto* given = arguments.if_contains("idempotencyKey"); given && given->is_string())
+    key = std::string(std::string_view(given->as_string()));
+  arguments.erase("idempotencyKey");
+
+  Result<json::object> done = internal_error("api.mutation", "no attempt was made");
+  for (int attempt = 1; attempt <= kMutationAttempts; ++attempt) {
+    done = co_await mutate_once(mutation, action, arguments, key);
+    if (done) break;
+    // A transaction that lost a race is begun anew; a commit without an answer is looked up by its key.
+    const bool again = done.error().code() == Code::kAborted || (done.error().reason() == "pg.commit_unknown" && key);
+    if (!again || context.deadline.passed()) break;
+  }
+  mutation.close();
+  if (!done) {
+    log_error("api.mutation_failed", done.error(), {{"request", context.request_id}, {"action", action}});
+    if (audited(context)) co_await audit_failure(context, mutation, action, done.error());
+    co_return done;
+  }
+  for (const auto& hook : mutation.hooks()) hook();
+  services_.api.registry().notify_commit();
+  co_return done;
+}
+
+asio::awaitable<Result<json::object>> GraphqlService::mutate_once(Mutation& mutation, const std::string& action,
+                                                                  const json::object& arguments,
+                                                                  const std::optional<std::string>& key) {
+  const RequestContext& context = mutation.request();
+  PHX_CO_CHECK(co_await mutation.begin());
+  PHX_CRASH_POINT("api.mutation.begun");
+  engine::IdempotencyKey idempotency;
+  if (key) {
+    idempotency = {.tenant = mutation.scope().tenant,
+                   .principal = principal_key(context.principal),
+                   .key = *key,
+                   .request_hash = engine::hash_request(action, engine::canonical_json(arguments))};
+    PHX_CO_TRY(std::optional<std::string> stored, co_await engine::begin_idempotent(mutation.tx(), idempotency));
+    if (stored) co_return json::parse(*stored).as_object();
+    PHX_CRASH_POINT("api.mutation.keyed");
+  }
+  PHX_CO_TRY(json::object payload,
+             co_await services_.api.registry().mutations().find(action)->second(mutation, arguments));
+  PHX_CRASH_POINT("api.mutation.handled");
+  if (key) PHX_CO_CHECK(co_await engine::finish_idempotent(mutation.tx(), std::move(idempotency), json::serialize(payload)));
+  PHX_CO_CHECK(co_await engine::record_audit(mutation.tx(), mutation.row(action, "OK"), services_.random));
+  PHX_CRASH_POINT("api.mutation.audited");
+  PHX_CO_CHECK(co_await mutation.tx().commit());
+  PHX_CRASH_POINT("api.mutation.committed");
+  co_return payload;
+}
+
+asio::awaitable<void> GraphqlService::audit_failure(const RequestContext& context, Mutation& mutation,
+                                                    std::string action, Error error) {
+  engine::AuditRow row = mutation.row(action, code_info(error.code()).name);
+  row.after.reset();  // nothing came of it
+  auto tx = co_await services_.database.begin(mutation.scope(), Deadline::after(std::chrono::seconds(5)));
+  Status written;
+  if (!tx) {
+    written = tx.error();
+  } else {
+    written = co_await engine::record_audit(*tx, std::move(row), services_.random);
+    if (written) written = co_await tx->commit();
+  }
+  if (!written) log_error("api.audit_failed", written.error(), {{"request", context.request_id}, {"action", action}});
+}
+
+// ---------------------------------------------------------------- subscriptions
+
+/// What equal subscriptions have read: the message of each event, kept while they may still want it.
+struct GraphqlService::SharedReads {
+  static constexpr std::size_t kKept = 256;
+  struct Entry {
+    std::shared_ptr<const std::string> message;  ///< null while it is being read
+  };
+  explicit SharedReads(asio::any_io_executor executor) : ready(executor) {
+    ready.expires_at(asio::steady_timer::time_point::max());
+  }
+  std::map<std::int64_t, Entry> entries;  // by seq
+  asio::steady_timer ready;
+  void announce() { ready.cancel(); }
+  void prune() {
+    while (entries.size() > kKept && entries.begin()->second.message) entries.erase(entries.begin());
+  }
+};
+
+LiveQuery::LiveQuery(GraphqlService& service, RequestContext context,
+                     std::shared_ptr<const graphql::Document> document, Execution execution)
+    : service_(service), context_(std::move(context)), document_(std::move(document)), execution_(std::move(execution)) {}
+
+LiveQuery::~LiveQuery() = default;
+
+GraphqlService::Opened GraphqlService::open(asio::any_io_executor executor, RequestContext context,
+                                            GraphqlRequest request) {
+  const std::string request_id = context.request_id;
+  auto document = documents_.find(request.query);
+  if (!document)
+    return std::unexpected(request_errors(std::move(document.error()), request_id, Code::kInvalidArgument));
+  std::optional<std::string_view> name;
+  if (request.operation_name) name = *request.operation_name;
+  auto execution = Execution::prepare(services_.api.schema(), **document, name, request.variables);
+  if (!execution)
+    return std::unexpected(request_errors(std::move(execution.error()), request_id, Code::kInvalidArgument));
+  const auto refuse = [&](const Error& error) {
+    return std::unexpected(request_errors({to_graphql_error(error, request_id)}, request_id, error.code()));
+  };
+
+  std::unique_ptr<LiveQuery> live(
+      new LiveQuery(*this, std::move(context), std::move(*document), std::move(*execution)));
+  const auto fields = live->execution_.root_fields();
+  if (!fields) return std::unexpected(request_errors({fields.error()}, request_id, Code::kInvalidArgument));
+  if (fields->empty())
+    return refuse(invalid_argument("graphql.subscription", "", "The subscription's field is skipped."));
+  const FieldGroup& group = fields->front();
+  const FieldMeaning& meaning = services_.api.meaning(*group.field);
+  if (meaning.kind != Kind::kChanges)
+    return refuse(invalid_argument("graphql.subscription", "", "This operation is no subscription."));
+  if (Status allowed = authorise(*group.field, meaning, live->context_); !allowed) return refuse(allowed.error());
+  if (group.error) return refuse(invalid_argument("graphql.argument", "", group.error->message));
+  live->group_ = &group;
+  live->target_ = meaning.target;
+  if (const auto* id = group.arguments.if_contains("id"); id && id->is_string()) {
+    auto parsed = Uuid::parse(std::string_view(id->as_string()));
+    if (!parsed) return refuse(invalid_argument("uuid.malformed", "id", "An id is a UUID of 36 characters."));
+    live->id_ = *parsed;
+  }
+  if (const auto* after = group.arguments.if_contains("after"); after && after->is_string()) {
+    auto cursor = engine::EventCursor::parse(std::string_view(after->as_string()));
+    if (!cursor) return refuse(cursor.error());
+    live->after_ = std::move(*cursor);
+  }
+  // A selection that cannot be read is refused now, not at the first event.
+  bool personal = false;
+  {
+    std::map<const FieldGroup*, std::vector<Uuid>> refs;
+    collect_refs(live->execution_, group, json::object{{"node", Uuid().to_string()}}, group.field->type, refs);
+    const Compiler compiler(services_.api, live->execution_, live->context_.role, limits_.compile);
+    for (auto& [node, ids] : refs) {
+      const auto plan = compiler.by_ids(*node, *live->target_, std::move(ids));
+      if (!plan) return refuse(plan.error());
+      personal = personal || !plan->resolvers.empty();
+    }
+  }
+  // Subscriptions are equal when everything but where they begin is equal. Computed fields may depend on who asks.
+  json::object variables = live->execution_.variables();
+  for (const auto* node : group.nodes)
+    for (const auto& argument : node->arguments)
+      if (argument.name.text == "after" && argument.value.kind == graphql::ast::ValueKind::kVariable &&
+          used_once(request.query, argument.value.text))
+        variables.erase(argument.value.text);
+  const RequestContext& scope = live->context_;
+  const std::string key = fmt::format(
+      "{}|{}|{}|{}|{}|{}", scope.tenant ? scope.tenant->to_string() : "platform", role_name(scope.role),
+      personal ? scope.principal.user_id.to_string() : "", request.operation_name.value_or(""),
+      engine::canonical_json(variables), request.query);
+  std::erase_if(shared_, [](const auto& entry) { return entry.second.expired(); });
+  live->shared_ = shared_[key].lock();
+  if (!live->shared_) shared_[key] = live->shared_ = std::make_shared<SharedReads>(executor);
+  return live;
+}
+
+engine::EventFilter LiveQuery::filter() const { return {.tenant = context_.tenant, .types = {target_->name}}; }
+
+asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::messages(engine::EventBatch batch) {
+  if (batch.resync) {
+    TableRefs none;
+    const json::object change{{"kind", "RESYNC"}, {"cursor", batch.cursor.to_string()}};
+    co_return Messages{render(change, none, std::nullopt)};
+  }
+  std::erase_if(batch.events, [&](const auto& event) { return id_ && event->id != *id_; });
+  if (batch.events.empty()) co_return Messages();
+  co_return co_await read_shared(std::move(batch.events), std::move(batch.cursor.epoch));
+}
+
+asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::read_shared(std::vector<engine::LoggedEventPtr> events,
+                                                                   std::string epoch) {
+  auto& entries = shared_->entries;
+  for (;;) {
+    std::vector<engine::LoggedEventPtr> mine;
+    bool pending = false;
+    for (const auto& event : events) {
+      const auto [it, fresh] = entries.try_emplace(event->seq);
+      if (fresh)
+        mine.push_back(event);
+      else if (!it->second.message)
+        pending = true;
+    }
+    if (!mine.empty()) {
+      // Whatever happens, also a cancellation: entries left empty are taken out, and who waits for them reads itself.
+      struct Guard {
+        GraphqlService::SharedReads& shared;
+        const std::vector<engine::LoggedEventPtr>& of;
+        ~Guard() {
+          for (const auto& event : of)
+            if (auto it = shared.entries.find(event->seq); it != shared.entries.end() && !it->second.message)
+              shared.entries.erase(it);
+          shared.announce();
+        }
+      };
+      const std::shared_ptr<GraphqlService::SharedReads> kept = shared_;
+      Guard guard{*kept, mine};
+      PHX_CO_TRY(Messages read_now, co_await read(mine, epoch));
+      for (std::size_t i = 0; i < mine.size(); ++i) entries[mine[i]->seq].message = std::move(read_now[i]);
+    } else if (pending) {
+      co_await shared_->ready.async_wait(asio::as_tuple(asio::use_awaitable));
+    } else {
+      Messages out;
+      for (const auto& event : events) out.push_back(entries[event->seq].message);
+      shared_->prune();
+      co_return out;
+    }
+  }
+}
+
+asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::read(const std::vector<engine::LoggedEventPtr>& events,
+                                                            const std::string& epoch) {
+  RequestContext context = context_;
+  context.deadline = Deadline::after(std::chrono::seconds(10));
+  json::array changes;
+  for (const auto& event : events) {
+    json::object change{{"kind", engine::change_kind_name(event->kind)},
+                        {"cursor", engine::EventCursor{epoch, event->seq}.to_string()},
+                        {"id", event->id.to_string()}};
+    if (event->kind != engine::ChangeKind::kDeleted) change["node"] = event->id.to_string();
+    changes.push_back(std::move(change));
+  }
+  std::vector<GraphqlService::Job> jobs(1);
+  jobs[0].group = group_;
+  jobs[0].type = group_->field->type.list_of();
+  jobs[0].value = changes;
+  co_await service_.read(context, execution_, jobs);
+  if (jobs[0].error && code_info(jobs[0].error->code()).retryable) co_return *jobs[0].error;
+  Messages out;
+  for (const json::value& change : changes) out.push_back(render(change.as_object(), jobs[0].refs, jobs[0].error));
+  co_return out;
+}
+
+std::shared_ptr<const std::string> LiveQuery::render(const json::object& change, TableRefs& refs,
+                                                     const std::optional<Error>& error) const {
+  graphql::Response response(execution_);
+  std::string text;
+  Encoder encoder(service_.services_.api, execution_, context_.request_id, text);
+  bool ok = false;
+  if (error)
+    encoder.error(*group_, *error);
+  else
+    ok = encoder.value(*group_, change, refs);
+  auto& errors = encoder.errors();
+  if (ok) {
+    for (GraphqlError& each : errors) response.add_error(std::move(each));
+    response.add_text(*group_, text);
+  } else {
+    for (std::size_t i = 0; i + 1 < errors.size(); ++i) response.add_error(std::move(errors[i]));
+    response.fail(std::move(errors.back()));
+  }
+  return std::make_shared<const std::string>(response.finish());
+}
+
+}  // namespace phx::api

@@ -1,0 +1,196 @@
+#pragma once
+/// Runs GraphQL operations in a request's scope. Both transports (graphql_http, graphql_ws) hand over a RequestContext
+/// that was authenticated and entered its tenant; what comes back is the response's JSON text.
+///
+/// **Queries**: all root fields are authorised and compiled first; then one segment of statements reads everything under
+/// one snapshot; computed fields are called once per field for all rows; rows are written as JSON.
+///
+/// **Mutations** go, one root field after another, through one pipeline:
+///     authorise → begin in the scope's role → idempotency key (first insert) → handler → key's answer and audit row
+///     → commit → hooks → read the client's selection
+/// A failure is rolled back as a whole and audited in a transaction of its own. kAborted is tried again; a commit
+/// without an answer is resolved by the idempotency key when there is one.
+///
+/// **Subscriptions** are opened here and driven by graphql_ws; see LiveQuery.
+///
+/// Crash points: api.mutation.begun, .keyed, .handled, .audited, .committed.
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/object.hpp>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "api/assembly.hpp"
+#include "api/compiler.hpp"
+#include "api/context.hpp"
+#include "api/encoder.hpp"
+#include "api/limits.hpp"
+#include "api/plan.hpp"
+#include "engine/events.hpp"
+#include "graphql/execute.hpp"
+#include "pg/database.hpp"
+
+namespace phx {
+class Metrics;
+class Random;
+}  // namespace phx
+
+namespace phx::api {
+
+struct GraphqlRequest {
+  std::string query;
+  std::optional<std::string> operation_name;
+  boost::json::object variables;
+  /// Header Idempotency-Key; the field's own argument wins.
+  std::optional<std::string> idempotency_key;
+  /// False for GET: only queries are run.
+  bool allow_mutations = true;
+};
+
+struct GraphqlAnswer {
+  std::string body;
+  /// False for request errors: nothing was executed and there is no "data".
+  bool executed = true;
+  /// Of a request error, the code; transports choose the HTTP status by it.
+  std::optional<Code> refused;
+};
+
+/// Validated documents by their text, so that a repeated operation is neither parsed nor validated again.
+class DocumentCache {
+ public:
+  DocumentCache(const graphql::Schema& schema, DocumentLimits limits, std::size_t max_entries, std::size_t max_text)
+      : schema_(schema), limits_(limits), max_entries_(max_entries), max_text_(max_text) {}
+
+  using Found = std::expected<std::shared_ptr<const graphql::Document>, std::vector<graphql::GraphqlError>>;
+  /// The document, or its syntax, limit and validation errors with their extensions (but no request id).
+  Found find(const std::string& text);
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  struct Entry {
+    std::string text;
+    std::shared_ptr<const graphql::Document> document;
+  };
+  const graphql::Schema& schema_;
+  DocumentLimits limits_;
+  std::size_t max_entries_;
+  std::size_t max_text_;
+  std::list<Entry> entries_;  // most recently used first
+  std::unordered_map<std::string_view, std::list<Entry>::iterator> index_;
+};
+
+class LiveQuery;
+
+class GraphqlService {
+ public:
+  struct Services {
+    const ApiSchema& api;
+    pg::Database& database;
+    const Clock& clock;
+    Random& random;
+    UuidSource& ids;
+    Metrics& metrics;
+  };
+  struct Limits {
+    DocumentLimits document;
+    CompileLimits compile;
+    std::size_t max_mutations = 20;  ///< root fields of one operation
+    std::size_t cached_documents = 1'000;
+    std::size_t cached_document_bytes = 16 * 1024;
+  };
+
+  explicit GraphqlService(Services services) : GraphqlService(services, Limits()) {}
+  GraphqlService(Services services, Limits limits);
+  ~GraphqlService();
+
+  asio::awaitable<GraphqlAnswer> execute(RequestContext context, GraphqlRequest request);
+
+  /// A subscription of this request, or the request errors' body. The feed decides where it begins.
+  using Opened = std::expected<std::unique_ptr<LiveQuery>, GraphqlAnswer>;
+  Opened open(asio::any_io_executor executor, RequestContext context, GraphqlRequest request);
+  /// True when the operation chosen is a subscription; false also for what does not parse.
+  bool is_subscription(const GraphqlRequest& request);
+
+  /// May this request use the field? Errors: "auth.required", "tenant.required", "auth.forbidden".
+  static Status authorise(const graphql::Field& field, const FieldMeaning& meaning, const RequestContext& context);
+
+ private:
+  friend class LiveQuery;
+  struct Job;
+  struct SharedReads;
+  class Mutation;
+
+  GraphqlAnswer request_errors(std::vector<graphql::GraphqlError> errors, std::string_view request_id, Code code) const;
+  asio::awaitable<void> run_query(const RequestContext& context, const graphql::Execution& execution,
+                                  graphql::FieldGroups fields, graphql::Response& response);
+  asio::awaitable<void> run_mutations(const RequestContext& context, const GraphqlRequest& request,
+                                      const graphql::Execution& execution, graphql::FieldGroups fields,
+                                      graphql::Response& response);
+  asio::awaitable<Result<boost::json::object>> mutate(const RequestContext& context, const graphql::FieldGroup& group,
+                                                      std::optional<std::string> key);
+  asio::awaitable<Result<boost::json::object>> mutate_once(Mutation& mutation, const std::string& action,
+                                                           const boost::json::object& arguments,
+                                                           const std::optional<std::string>& key);
+  asio::awaitable<void> audit_failure(const RequestContext& context, Mutation& mutation, std::string action,
+                                      Error error);
+
+  /// Plans, reads and computes everything a job needs but its encoding.
+  asio::awaitable<void> read(const RequestContext& context, const graphql::Execution& execution,
+                             std::vector<Job>& jobs);
+  asio::awaitable<void> resolve(const RequestContext& context, Plan& plan, const pg::Rows& rows);
+  void collect_refs(const graphql::Execution& execution, const graphql::FieldGroup& group,
+                    const boost::json::value& value, graphql::TypeRef type,
+                    std::map<const graphql::FieldGroup*, std::vector<Uuid>>& out) const;
+  void encode(const RequestContext& context, const graphql::Execution& execution, std::vector<Job>& jobs,
+              graphql::Response& response) const;
+  static pg::Scope scope_of(const RequestContext& context);
+
+  Services services_;
+  Limits limits_;
+  DocumentCache documents_;
+  /// Reads that equal subscriptions share, by scope, role, operation and variables.
+  std::map<std::string, std::weak_ptr<SharedReads>> shared_;
+};
+
+/// One open subscription. Each event becomes one message; equal subscriptions (same scope, role, operation and
+/// variables) read each event's object once together.
+class LiveQuery {
+ public:
+  ~LiveQuery();
+  /// What of the log concerns this subscription: its tenant's events of its type, or in platform scope all tenants'.
+  engine::EventFilter filter() const;
+  const std::optional<engine::EventCursor>& after() const { return after_; }
+  using Messages = std::vector<std::shared_ptr<const std::string>>;
+  /// Payloads of `next` messages, in order; events about other ids are left out. A failure of the database that may
+  /// pass is an error here: call again with the same batch.
+  asio::awaitable<Result<Messages>> messages(engine::EventBatch batch);
+
+ private:
+  friend class GraphqlService;
+  LiveQuery(GraphqlService& service, RequestContext context, std::shared_ptr<const graphql::Document> document,
+            graphql::Execution execution);
+  /// Reads the objects of these events in one statement; one message each.
+  asio::awaitable<Result<Messages>> read(const std::vector<engine::LoggedEventPtr>& events, const std::string& epoch);
+  /// The same, but what an equal subscription has read or is reading is taken from there.
+  asio::awaitable<Result<Messages>> read_shared(std::vector<engine::LoggedEventPtr> events, std::string epoch);
+  std::shared_ptr<const std::string> render(const boost::json::object& change, TableRefs& refs,
+                                            const std::optional<Error>& error) const;
+
+  GraphqlService& service_;
+  RequestContext context_;
+  std::shared_ptr<const graphql::Document> document_;
+  graphql::Execution execution_;
+  const graphql::FieldGroup* group_ = nullptr;
+  const TableType* target_ = nullptr;
+  std::optional<Uuid> id_;
+  std::optional<engine::EventCursor> after_;
+  std::shared_ptr<GraphqlService::SharedReads> shared_;
+};
+
+}  // namespace phx::api
