@@ -1,5 +1,4 @@
 -- min-binary: 1
--- down-guard: select name from phoenix.images where imported
 -- The catalogue of images machines are made from. Global: every tenant may read it.
 create table phoenix.images (
   id uuid primary key,
@@ -26,4 +25,5 @@ grant select, insert, update on phoenix.images to phoenix_platform;
 grant select, insert, update on phoenix.images to phoenix_worker;
 
 -- migrate: down
+-- down-guard: select name from phoenix.images where imported
 drop table phoenix.images;

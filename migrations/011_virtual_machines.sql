@@ -1,5 +1,4 @@
 -- min-binary: 1
--- down-guard: select id from phoenix.virtual_machines
 -- A machine is what is wanted (desired_state, start/reset generations) and what is known (state, observed_generation).
 -- The reconciler alone writes what is known.
 create table phoenix.virtual_machines (
@@ -91,6 +90,7 @@ create view phoenix.resources with (security_invoker = true) as
 grant select on phoenix.resources to phoenix_tenant, phoenix_platform;
 
 -- migrate: down
+-- down-guard: select id from phoenix.virtual_machines
 drop view phoenix.resources;
 drop table phoenix.host_ports;
 drop table phoenix.virtual_machines;

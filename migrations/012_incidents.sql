@@ -1,5 +1,4 @@
 -- min-binary: 1
--- down-guard: select id from phoenix.incidents
 -- Incidents, their timeline and the alerts behind them. tenant_id is null for what concerns the platform itself; the
 -- tenants' policies never match null, so tenants do not see those.
 create table phoenix.incidents (
@@ -91,7 +90,6 @@ create table phoenix.incident_entries (
   actor text not null,
   version integer not null default 1,
   unique (tenant_id, id),
-  foreign key (incident_id) references phoenix.incidents (id),
   foreign key (tenant_id, incident_id) references phoenix.incidents (tenant_id, id)
 );
 create index incident_entries_incident on phoenix.incident_entries (tenant_id, incident_id, at, id);
@@ -115,6 +113,7 @@ grant select, insert, update on phoenix.incidents, phoenix.incident_counters, ph
 grant select, insert on phoenix.incident_entries to phoenix_tenant, phoenix_platform, phoenix_worker;
 
 -- migrate: down
+-- down-guard: select id from phoenix.incidents
 drop table phoenix.incident_entries;
 drop table phoenix.alerts;
 drop table phoenix.incident_counters;

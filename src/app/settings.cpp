@@ -1,0 +1,200 @@
+#include "app/settings.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+
+extern char** environ;
+
+namespace phx::app {
+namespace {
+
+using S = Settings;
+constexpr Setting text(std::string_view name, std::string_view env, std::string S::*member, std::string_view value,
+                       std::string_view help) {
+  return {name, env, value, help, member, nullptr, 0, 0};
+}
+constexpr Setting number(std::string_view name, std::string_view env, std::int64_t S::*member, std::string_view value,
+                         std::int64_t minimum, std::int64_t maximum, std::string_view help) {
+  return {name, env, value, help, nullptr, member, minimum, maximum};
+}
+
+constexpr std::array kTable{
+    text("listen", "PHOENIX_LISTEN", &S::listen, "127.0.0.1:4000", "Address and port to serve on; port 0 takes a free one."),
+    text("data", "PHOENIX_DATA", &S::data, "", "Data folder. Empty: /var/lib/phoenix for root, else ~/.local/share/phoenix."),
+    text("public-url", "PHOENIX_PUBLIC_URL", &S::public_url, "", "Address people use, for links. Empty: http://<listen>."),
+    text("database-url", "DATABASE_URL", &S::database_url, "", "PostgreSQL to use. Empty: a private cluster in the data folder."),
+    text("database-direct-url", "DATABASE_DIRECT_URL", &S::database_direct_url, "", "The same past a pooler, for LISTEN and migrations."),
+    text("database-user", "PHOENIX_DATABASE_USER", &S::database_user, "postgres", "Account the private cluster runs as when started by root."),
+    text("portal", "PHOENIX_PORTAL", &S::portal, "", "Folder of the built portal. Empty: the API is served without it."),
+    text("image", "PHOENIX_IMAGE", &S::image, "", "Catalogue images made here, name=folder, separated by commas."),
+    text("import-folder", "PHOENIX_IMPORT_FOLDER", &S::import_folder, "", "Where administrators put disk images to import. Empty: <data>/import."),
+    text("accelerator", "PHOENIX_ACCELERATOR", &S::accelerator, "tcg", "tcg, kvm, or auto (kvm if a probe guest boots with it)."),
+    text("admin-email", "PHOENIX_ADMIN_EMAIL", &S::admin_email, "admin@localhost", "The first administrator."),
+    text("site", "PHOENIX_SITE", &S::site, "local", "Name of the site this server's host belongs to."),
+    text("region", "PHOENIX_REGION", &S::region, "local", "Region of the site."),
+    text("log-format", "PHOENIX_LOG_FORMAT", &S::log_format, "json", "json or text."),
+    number("incident-watch-seconds", "PHOENIX_INCIDENT_WATCH_SECONDS", &S::incident_watch_seconds, "120", 1, 86400,
+           "How long Monitoring watches for a relapse before an incident resolves."),
+    number("stop-grace-seconds", "PHOENIX_STOP_GRACE_SECONDS", &S::stop_grace_seconds, "30", 0, 3600,
+           "How long a guest may take to power off before the plug is pulled."),
+    number("probe-every-ms", "PHOENIX_PROBE_EVERY_MS", &S::probe_every_ms, "5000", 100, 600000,
+           "How often every guest is looked at, besides the hypervisor's own events."),
+    number("session-idle-minutes", "PHOENIX_SESSION_IDLE_MINUTES", &S::session_idle_minutes, "720", 1, 43200,
+           "A session unused for so long ends."),
+    number("session-absolute-hours", "PHOENIX_SESSION_ABSOLUTE_HOURS", &S::session_absolute_hours, "168", 1, 8760,
+           "A session ends after so long, used or not."),
+    number("image-max-gib", "PHOENIX_IMAGE_MAX_GIB", &S::image_max_gib, "64", 1, 10240, "Largest disk image that may be imported."),
+};
+
+// Read by other parts than this table, or by tests of the real binary.
+constexpr std::array<std::string_view, 2> kOtherVariables{"PHOENIX_CRASH_POINT", "PHOENIX_TEST_IMAGE"};
+
+std::string_view trim(std::string_view s) {
+  while (!s.empty() && (s.front() == ' ' || s.front() == '\t' || s.front() == '\r')) s.remove_prefix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r')) s.remove_suffix(1);
+  return s;
+}
+
+const Setting* find(std::string_view name) {
+  for (const auto& setting : kTable)
+    if (setting.name == name) return &setting;
+  return nullptr;
+}
+
+Status assign(Settings& settings, const Setting& setting, std::string_view value, const std::string& where) {
+  if (setting.text) {
+    settings.*setting.text = value;
+    return {};
+  }
+  std::int64_t parsed = 0;
+  const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+  if (failure != std::errc() || end != value.data() + value.size() || parsed < setting.minimum || parsed > setting.maximum)
+    return invalid_argument("settings.bad_value", std::string(setting.name),
+                            std::string(setting.name) + " (" + where + ") must be a whole number from " +
+                                std::to_string(setting.minimum) + " to " + std::to_string(setting.maximum) + ", not '" +
+                                std::string(value) + "'.");
+  settings.*setting.number = parsed;
+  return {};
+}
+
+Error unknown(std::string_view name, const std::string& where) {
+  return invalid_argument("settings.unknown", std::string(name),
+                          "There is no setting '" + std::string(name) + "' (" + where + "). See phoenix serve --help.");
+}
+
+Status assign_file(Settings& settings, std::string_view content, const std::string& path) {
+  int number = 0;
+  while (!content.empty()) {
+    ++number;
+    const auto end = content.find('\n');
+    std::string_view line = trim(content.substr(0, end));
+    content = end == content.npos ? std::string_view() : content.substr(end + 1);
+    if (line.empty() || line.front() == '#') continue;
+    const std::string where = path + " line " + std::to_string(number);
+    const auto equals = line.find('=');
+    if (equals == line.npos) return invalid_argument("settings.bad_value", "", where + ": expected name = value.");
+    const auto name = trim(line.substr(0, equals));
+    const Setting* setting = find(name);
+    if (!setting) return unknown(name, where);
+    PHX_CHECK(assign(settings, *setting, trim(line.substr(equals + 1)), where));
+  }
+  return {};
+}
+
+/// scheme://user:password@host → scheme://user:***@host
+std::string mask_password(std::string url) {
+  const auto scheme = url.find("://");
+  if (scheme == url.npos) return url;
+  const auto at = url.find('@', scheme);
+  const auto colon = url.find(':', scheme + 3);
+  if (at == url.npos || colon == url.npos || colon > at) return url;
+  return url.substr(0, colon + 1) + "***" + url.substr(at);
+}
+
+std::string value_of(const Settings& settings, const Setting& setting) {
+  return setting.text ? mask_password(settings.*setting.text) : std::to_string(settings.*setting.number);
+}
+
+}  // namespace
+
+std::span<const Setting> settings_table() { return kTable; }
+
+Result<Settings> load_settings(const SettingSources& sources) {
+  Settings settings;
+  for (const auto& setting : kTable) PHX_CHECK(assign(settings, setting, setting.default_value, "default"));
+  // The data folder decides which file is read, so it is looked for first.
+  const auto from = [&](std::string_view name, std::string_view variable) -> std::string {
+    if (const auto given = sources.command_line.find(std::string(name)); given != sources.command_line.end())
+      return given->second;
+    const auto set = sources.environment.find(std::string(variable));
+    return set == sources.environment.end() ? std::string() : set->second;
+  };
+  std::string data = from("data", "PHOENIX_DATA");
+  if (data.empty()) data = default_data_folder();
+  if (sources.read_file) {
+    const std::string path = data + "/phoenix.conf";
+    PHX_CHECK(assign_file(settings, sources.read_file(path), path));
+  }
+  for (const auto& setting : kTable)
+    if (const auto set = sources.environment.find(std::string(setting.environment)); set != sources.environment.end())
+      PHX_CHECK(assign(settings, setting, set->second, set->first));
+  for (const auto& [name, value] : sources.environment) {
+    if (!name.starts_with("PHOENIX_")) continue;
+    bool known = false;
+    for (const auto& setting : kTable) known = known || setting.environment == name;
+    for (const auto other : kOtherVariables) known = known || other == name;
+    if (!known) return unknown(name, "environment");
+  }
+  for (const auto& [name, value] : sources.command_line) {
+    const Setting* setting = find(name);
+    if (!setting) return unknown(name, "command line");
+    PHX_CHECK(assign(settings, *setting, value, "--" + name));
+  }
+  settings.data = data;
+  if (settings.accelerator != "tcg" && settings.accelerator != "kvm" && settings.accelerator != "auto")
+    return invalid_argument("settings.bad_value", "accelerator", "accelerator must be tcg, kvm or auto.");
+  if (settings.log_format != "json" && settings.log_format != "text")
+    return invalid_argument("settings.bad_value", "log-format", "log-format must be json or text.");
+  if (settings.import_folder.empty()) settings.import_folder = data + "/import";
+  return settings;
+}
+
+std::string print_settings(const Settings& settings) {
+  std::string out;
+  for (const auto& setting : kTable) out += std::string(setting.name) + " = " + value_of(settings, setting) + "\n";
+  return out;
+}
+
+std::string document_settings() {
+  std::string out =
+      "# Settings\n\nMade by `phoenix settings --markdown` from the table in `src/app/settings.cpp`. Later sources win: "
+      "default, `<data>/phoenix.conf` (`name = value`), environment, command line (`--name value`). An unknown name stops "
+      "the start.\n\n| Name | Environment | Default | Meaning |\n|---|---|---|---|\n";
+  for (const auto& setting : kTable)
+    out += "| `" + std::string(setting.name) + "` | `" + std::string(setting.environment) + "` | " +
+           (setting.default_value.empty() ? "" : "`" + std::string(setting.default_value) + "`") + " | " +
+           std::string(setting.help) + " |\n";
+  return out;
+}
+
+std::map<std::string, std::string> process_environment() {
+  std::map<std::string, std::string> out;
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view line(*entry);
+    const auto equals = line.find('=');
+    if (equals != line.npos) out.emplace(line.substr(0, equals), line.substr(equals + 1));
+  }
+  return out;
+}
+
+std::string default_data_folder() {
+  if (geteuid() == 0) return "/var/lib/phoenix";
+  if (const char* home = std::getenv("XDG_DATA_HOME"); home && *home) return std::string(home) + "/phoenix";
+  const char* home = std::getenv("HOME");
+  return std::string(home ? home : "/tmp") + "/.local/share/phoenix";
+}
+
+}  // namespace phx::app

@@ -1,0 +1,47 @@
+#include "app/settings.hpp"
+
+#include <gtest/gtest.h>
+
+namespace phx::app {
+namespace {
+
+SettingSources sources(std::map<std::string, std::string> environment, std::map<std::string, std::string> flags = {},
+                       std::string file = {}) {
+  environment.try_emplace("PHOENIX_DATA", "/srv/phoenix");
+  return {std::move(environment), std::move(flags), [file](const std::string&) { return file; }};
+}
+
+TEST(Settings, LaterSourcesWin) {
+  const std::string file = "# ours\nregion = accra\nlisten = 127.0.0.1:1\nprobe-every-ms = 250\n";
+  const auto s = load_settings(sources({{"PHOENIX_LISTEN", "127.0.0.1:2"}, {"PATH", "/bin"}}, {{"listen", "127.0.0.1:3"}}, file));
+  ASSERT_TRUE(s) << s.error().to_string();
+  EXPECT_EQ(s->listen, "127.0.0.1:3");
+  EXPECT_EQ(s->region, "accra");
+  EXPECT_EQ(s->probe_every_ms, 250);
+  EXPECT_EQ(s->stop_grace_seconds, 30);
+  EXPECT_EQ(s->import_folder, "/srv/phoenix/import");
+}
+
+TEST(Settings, AnUnknownNameStopsTheStart) {
+  EXPECT_EQ(load_settings(sources({{"PHOENIX_LISTNE", "x"}})).error().reason(), "settings.unknown");
+  EXPECT_EQ(load_settings(sources({}, {}, "lisetn = x\n")).error().field(), "lisetn");
+  EXPECT_EQ(load_settings(sources({}, {{"nope", "x"}})).error().reason(), "settings.unknown");
+}
+
+TEST(Settings, ABadValueIsNamed) {
+  const auto bad = load_settings(sources({{"PHOENIX_PROBE_EVERY_MS", "5s"}}));
+  EXPECT_EQ(bad.error().reason(), "settings.bad_value");
+  EXPECT_EQ(bad.error().field(), "probe-every-ms");
+  EXPECT_EQ(load_settings(sources({{"PHOENIX_PROBE_EVERY_MS", "1"}})).error().field(), "probe-every-ms");
+  EXPECT_EQ(load_settings(sources({{"PHOENIX_ACCELERATOR", "magic"}})).error().field(), "accelerator");
+}
+
+TEST(Settings, PrintingHidesPasswords) {
+  const auto s = load_settings(sources({{"DATABASE_URL", "postgresql://app:hunter2@db/phoenix"}}));
+  const std::string text = print_settings(*s);
+  EXPECT_EQ(text.find("hunter2"), std::string::npos);
+  EXPECT_NE(text.find("postgresql://app:***@db/phoenix"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace phx::app

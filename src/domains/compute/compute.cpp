@@ -1,0 +1,219 @@
+#include "domains/compute/compute.hpp"
+
+#include <boost/json.hpp>
+
+#include "base/crash_point.hpp"
+#include "base/log.hpp"
+#include "domains/compute/machine_input.hpp"
+#include "domains/compute/sql.gen.hpp"
+#include "engine/events.hpp"
+#include "engine/operations.hpp"
+#include "engine/quota.hpp"
+#include "pg/error.hpp"
+
+namespace phx::compute {
+namespace json = boost::json;
+namespace {
+
+/// Samples older than this tell nothing about now.
+constexpr auto kSampleMax = std::chrono::minutes(5);
+constexpr std::size_t kSamplesMax = 10'000;
+
+std::int64_t to_mib(std::int64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; }
+
+std::string text(const json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+Result<Uuid> id_argument(const json::object& args) {
+  const auto id = Uuid::parse(text(args, "id"));
+  if (!id) return not_found("vm.not_found", "There is no such machine.").with_field("id");
+  return *id;
+}
+
+}  // namespace
+
+Compute::Compute(pg::Database& database, Hypervisor& hypervisor, const Clock& clock, ComputeSettings settings)
+    : database_(database), hypervisor_(hypervisor), clock_(clock), settings_(std::move(settings)) {}
+
+void Compute::add_change(api::Registry& registry, std::string name, Intent intent) {
+  registry.mutation(std::move(name), [this, intent](api::MutationContext& context, json::object args) {
+    const auto* force = args.if_contains("force");
+    const bool forced = intent == Intent::kStop && force && force->is_bool() && force->get_bool();
+    return change(context, forced ? Intent::kForceStop : intent, std::move(args));
+  });
+}
+
+void Compute::install(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants) {
+  registry.mutation("createVirtualMachine", [this](api::MutationContext& context, json::object args) {
+    return create(context, std::move(args));
+  });
+  add_change(registry, "startVirtualMachine", Intent::kStart);
+  add_change(registry, "stopVirtualMachine", Intent::kStop);
+  add_change(registry, "rebootVirtualMachine", Intent::kReboot);
+  add_change(registry, "pauseVirtualMachine", Intent::kPause);
+  add_change(registry, "resumeVirtualMachine", Intent::kResume);
+  add_change(registry, "deleteVirtualMachine", Intent::kDelete);
+  registry.mutation("importImage", [this](api::MutationContext& context, json::object args) {
+    return import_image(context, std::move(args));
+  });
+  registry.field("VirtualMachine.usage", {"id", "state"}, [this](api::FieldBatch& batch) { return usage(batch); });
+  router.upgrade("/console/:id", api::Auth::kRequired, [this, &tenants](api::HttpCall call) {
+    return console(std::move(call), tenants);
+  });
+}
+
+asio::awaitable<Result<json::object>> Compute::create(api::MutationContext& context, json::object args) {
+  const auto& request = context.request();
+  if (!request.tenant)
+    co_return invalid_argument("tenant.required", "", "A machine belongs to a tenant: choose one.")
+        .with_next_action("Send the header X-Phoenix-Tenant.");
+  const Uuid tenant = *request.tenant;
+  PHX_CO_TRY(const MachineInput input, parse_machine_input(args.at("input").as_object()));
+  auto& tx = context.tx();
+
+  PHX_CO_TRY(const pg::Rows images, co_await tx.execute(sql::compute::image_by_name, pg::Params::of(input.image)));
+  if (images.empty())
+    co_return not_found("image.not_found", "There is no image of that name.").with_field("input.image");
+  if (input.memory_mib < images.get<std::int32_t>(0, "min_memory_mib"))
+    co_return invalid_argument("vm.bad_size", "input.memoryMib",
+                               "This image needs at least " + std::to_string(images.get<std::int32_t>(0, "min_memory_mib")) +
+                                   " MiB of memory.");
+  if (input.disk_gib < images.get<std::int32_t>(0, "min_disk_gib"))
+    co_return invalid_argument("vm.bad_size", "input.diskGib",
+                               "This image needs a disk of at least " +
+                                   std::to_string(images.get<std::int32_t>(0, "min_disk_gib")) + " GiB.");
+  PHX_CO_TRY(const pg::Rows sites, co_await tx.execute(sql::compute::site_by_name, pg::Params::of(settings_.site_name)));
+  if (sites.empty()) co_return internal_error("compute.no_site", "site '" + settings_.site_name + "' is missing");
+
+  std::vector<engine::QuotaAmount> wanted{
+      {std::string(engine::quota::kVcpus), input.vcpus, "input.vcpus"},
+      {std::string(engine::quota::kMemoryMib), input.memory_mib, "input.memoryMib"},
+      {std::string(engine::quota::kInstances), 1, "input"},
+      {std::string(engine::quota::kStorageGib), input.disk_gib, "input.diskGib"}};
+  PHX_CO_CHECK(co_await engine::reserve_quota(tx, tenant, std::move(wanted)));
+
+  const Uuid id = context.ids().next();
+  pg::Params row = pg::Params::of(id, tenant, input.name, images.get<Uuid>(0, "id"), sites.get<Uuid>(0, 0), input.vcpus,
+                                  input.memory_mib, input.disk_gib, input.ssh_keys, input.user_data);
+  row.add_json(std::string_view(port_forwards_json(input.port_forwards)));
+  row.add(request.principal.actor());
+  if (auto inserted = co_await tx.execute(sql::compute::machine_insert, std::move(row)); !inserted) {
+    if (pg::violates(inserted.error(), "virtual_machines_tenant_id_name_key"))
+      co_return Error(Code::kAlreadyExists, "vm.name_taken", "The tenant has a machine of that name already.")
+          .with_field("input.name")
+          .with_next_action("Choose another name.");
+    co_return inserted.error();
+  }
+  for (std::size_t i = 0; i < input.port_forwards.size(); ++i) {
+    const auto& forward = input.port_forwards[i];
+    auto port = pg::Params::of(sites.get<Uuid>(0, 0), to_string(forward.protocol), forward.host_port, tenant, id);
+    if (auto taken = co_await tx.execute(sql::compute::host_port_insert, std::move(port)); !taken) {
+      if (pg::violates(taken.error(), "host_ports_pkey"))
+        co_return Error(Code::kConflict, "vm.port_taken", "This port of the host is taken.")
+            .with_field("input.portForwards[" + std::to_string(i) + "].hostPort")
+            .with_next_action("Choose another port.");
+      co_return taken.error();
+    }
+  }
+
+  engine::NewOperation operation;
+  operation.id = context.ids().next();
+  operation.tenant = tenant;
+  operation.kind = "vm.create";
+  operation.object_type = kMachineType;
+  operation.object_id = id;
+  operation.object_name = input.name;
+  operation.first_step = "Waiting for a worker";
+  operation.requested_by = request.principal.actor();
+  operation.work_queue = kMachineQueue;
+  operation.work_key = id.to_string();
+  const Uuid operation_id = operation.id;
+  PHX_CO_CHECK(co_await engine::create_operation(tx, std::move(operation)));
+  engine::Work work{std::string(kMachineQueue), id.to_string(), tenant, {}, "{}"};
+  PHX_CO_CHECK(co_await engine::enqueue(tx, std::move(work)));
+  engine::Event event{std::string(kMachineType), id, tenant, engine::ChangeKind::kCreated, 1, {}};
+  PHX_CO_CHECK(co_await context.record_event(std::move(event)));
+  json::object after{{"name", input.name}, {"image", input.image}, {"vcpus", input.vcpus},
+                     {"memoryMib", input.memory_mib}, {"diskGib", input.disk_gib}};
+  context.audit(std::string(kMachineType), id, nullptr, std::move(after));
+  co_return json::object{{"virtualMachine", id.to_string()}, {"operation", operation_id.to_string()}};
+}
+
+asio::awaitable<Result<json::object>> Compute::change(api::MutationContext& context, Intent intent, json::object args) {
+  PHX_CO_TRY(const Uuid id, id_argument(args));
+  PHX_CO_TRY(const Uuid operation, co_await request_intent(context.tx(), context.ids(), id, intent,
+                                                           context.request().principal.actor()));
+  context.audit(std::string(kMachineType), id, nullptr, nullptr);
+  co_return json::object{{"virtualMachine", id.to_string()}, {"operation", operation.to_string()}};
+}
+
+asio::awaitable<Result<json::object>> Compute::import_image(api::MutationContext& context, json::object args) {
+  const auto& input = args.at("input").as_object();
+  const std::string name = text(input, "name");
+  PHX_CO_CHECK(check_machine_name(name, "input.name"));
+  const std::string format_name = text(input, "format");
+  if (format_name != "qcow2" && format_name != "raw")
+    co_return invalid_argument("image.bad_format", "input.format", "qcow2 or raw.");
+  auto imported = co_await hypervisor_.import_image(text(input, "file"),
+                                                    format_name == "raw" ? ImageFormat::kRaw : ImageFormat::kQcow2);
+  if (!imported) co_return std::move(imported).error().with_field("input.file");
+  const std::int64_t gib = (imported->virtual_bytes + (std::int64_t{1} << 30) - 1) >> 30;
+  auto row = pg::Params::of(context.ids().next(), name, text(input, "description"), format_name, imported->sha256,
+                            to_mib(imported->size_bytes), imported->size_bytes, imported->virtual_bytes, 256,
+                            static_cast<std::int32_t>(std::max<std::int64_t>(gib, 1)), imported->disk_path,
+                            imported->kernel_path, imported->initrd_path, true);
+  PHX_CO_TRY(const pg::Rows rows, co_await context.tx().execute(sql::compute::image_upsert, std::move(row)));
+  if (rows.empty())
+    co_return Error(Code::kAlreadyExists, "image.name_taken", "There is an image of that name already.").with_field("input.name");
+  const Uuid id = rows.get<Uuid>(0, 0);
+  context.audit("Image", id, nullptr, json::object{{"name", name}, {"sha256", imported->sha256}});
+  co_return json::object{{"image", id.to_string()}};
+}
+
+asio::awaitable<Status> Compute::ensure_image(std::string name, std::string description, ImageFile image, UuidSource& ids) {
+  auto row = pg::Params::of(ids.next(), name, description, to_string(image.format), image.sha256,
+                            to_mib(image.size_bytes), image.size_bytes, image.virtual_bytes, 96, 1, image.disk_path,
+                            image.kernel_path, image.initrd_path, false);
+  PHX_CO_TRY(const pg::Rows rows, co_await database_.execute(pg::Scope::worker(), sql::compute::image_upsert,
+                                                             std::move(row), Deadline::after(std::chrono::seconds(10))));
+  if (rows.empty())
+    co_return Error(Code::kAlreadyExists, "image.name_taken",
+                    "An imported image is called '" + name + "' already; give the local one another name.");
+  co_return Status();
+}
+
+asio::awaitable<Result<std::vector<json::value>>> Compute::usage(api::FieldBatch& batch) {
+  std::vector<json::value> out;
+  for (const auto& row : batch.rows) {
+    const auto id = Uuid::parse(text(row, "id"));
+    const auto state = machine_state(text(row, "state"));
+    const bool has_process = state == MachineState::kRunning || state == MachineState::kPaused ||
+                             state == MachineState::kDegraded || state == MachineState::kStopping;
+    if (!id || !has_process) {
+      out.emplace_back(nullptr);
+      continue;
+    }
+    const auto used = co_await hypervisor_.usage(*id);
+    if (!used) {  // it ended between the read and now, or the host cannot tell: nothing to show
+      out.emplace_back(nullptr);
+      continue;
+    }
+    const Duration now = clock_.monotonic();
+    json::object item{{"cpuSeconds", used->cpu_seconds},
+                      {"cpuLoad", nullptr},
+                      {"memoryMib", static_cast<double>(used->resident_bytes) / (1 << 20)}};
+    if (const auto last = samples_.find(*id); last != samples_.end() && now - last->second.at < kSampleMax) {
+      const double span = std::chrono::duration<double>(now - last->second.at).count();
+      if (span > 0.05 && used->cpu_seconds >= last->second.cpu_seconds)
+        item["cpuLoad"] = (used->cpu_seconds - last->second.cpu_seconds) / span;
+    }
+    if (samples_.size() >= kSamplesMax) samples_.clear();
+    samples_[*id] = {used->cpu_seconds, now};
+    out.emplace_back(std::move(item));
+  }
+  co_return out;
+}
+
+}  // namespace phx::compute

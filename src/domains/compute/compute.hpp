@@ -1,0 +1,137 @@
+#pragma once
+/// The compute domain: virtual machines and images. Mutations store what is wanted, reserve quota and create an
+/// operation, in one transaction; the MachineWorker makes it so (see reconciler.hpp). This header is what others may
+/// call.
+///
+/// Errors: "vm.not_found", "vm.name_taken", "vm.bad_name", "vm.deleting", "vm.not_running", "image.not_found",
+/// "vm.port_taken", "quota.exceeded", and those of the hypervisor port.
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/middleware.hpp"
+#include "api/registry.hpp"
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "base/task_scope.hpp"
+#include "base/uuid.hpp"
+#include "domains/compute/hypervisor.hpp"
+#include "domains/compute/reconciler.hpp"
+#include "engine/work_queue.hpp"
+#include "pg/database.hpp"
+
+namespace phx::compute {
+
+/// The queue of machines to reconcile; a key is a machine's id.
+inline constexpr std::string_view kMachineQueue = "compute.machine";
+/// The SDL type, in events, operations and audit rows.
+inline constexpr std::string_view kMachineType = "VirtualMachine";
+
+/// What a watcher is told about a machine, in the transaction that changes it: so a signal is neither lost nor early.
+struct MachineSignal {
+  Uuid id;
+  Uuid tenant;
+  std::string name;
+  MachineState before;
+  MachineState after;
+  std::string reason;
+  std::string next_action;
+};
+
+/// Implemented by who must know (incidents); wired by the application.
+class MachineWatcher {
+ public:
+  virtual ~MachineWatcher() = default;
+  virtual asio::awaitable<Status> machine_changed(pg::Transaction& tx, MachineSignal signal) = 0;
+  /// An operation asked for by a person or a rule has ended.
+  virtual asio::awaitable<Status> machine_operation_ended(pg::Transaction& tx, Uuid machine, Uuid tenant, std::string kind,
+                                                          std::string outcome, std::string reason) = 0;
+  /// The machine is gone for good.
+  virtual asio::awaitable<Status> machine_deleted(pg::Transaction& tx, Uuid machine, Uuid tenant, std::string name) = 0;
+};
+
+/// What is wanted of a machine, by name, as mutations and actions ask for it.
+enum class Intent : std::uint8_t { kStart, kStop, kForceStop, kReboot, kPause, kResume, kDelete,
+  kRestart,  ///< running again, whatever it takes: started when off, reset when it runs or is broken
+};
+
+/// Stores the intent, supersedes older operations of the machine and creates a new one. Returns the operation's id.
+/// The caller's transaction decides the scope; a machine that the scope does not show is "vm.not_found".
+asio::awaitable<Result<Uuid>> request_intent(pg::Transaction& tx, UuidSource& ids, Uuid machine, Intent intent,
+                                             std::string requested_by);
+
+struct ComputeSettings {
+  ReconcilePolicy policy;
+  std::string site_name = "local";
+  /// Every machine is looked at so often, besides the hypervisor's hints.
+  Duration probe_every = std::chrono::seconds(5);
+};
+
+class Compute {
+ public:
+  Compute(pg::Database& database, Hypervisor& hypervisor, const Clock& clock, ComputeSettings settings);
+
+  /// Mutations, computed fields, and the console's WebSocket route.
+  void install(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants);
+
+  /// Puts a locally built image into the catalogue, or refreshes it. For start-up.
+  asio::awaitable<Status> ensure_image(std::string name, std::string description, ImageFile image, UuidSource& ids);
+
+ private:
+  asio::awaitable<Result<boost::json::object>> create(api::MutationContext& context, boost::json::object args);
+  asio::awaitable<Result<boost::json::object>> change(api::MutationContext& context, Intent intent, boost::json::object args);
+  asio::awaitable<Result<boost::json::object>> import_image(api::MutationContext& context, boost::json::object args);
+  asio::awaitable<Result<std::vector<boost::json::value>>> usage(api::FieldBatch& batch);
+  asio::awaitable<net::UpgradeDecision> console(api::HttpCall call, api::TenantDirectory& tenants);
+  void add_change(api::Registry& registry, std::string name, Intent intent);
+
+  pg::Database& database_;
+  Hypervisor& hypervisor_;
+  const Clock& clock_;
+  ComputeSettings settings_;
+  struct Sample {
+    double cpu_seconds;
+    Duration at;
+  };
+  std::map<Uuid, Sample> samples_;  // for cpuLoad; bounded by the machines asked about
+};
+
+/// Makes what is wanted so, for the machines of this host.
+class MachineWorker {
+ public:
+  MachineWorker(pg::Database& database, Hypervisor& hypervisor, MachineWatcher& watcher, const Clock& clock,
+                ComputeSettings settings);
+
+  /// Adds the queue to the worker.
+  void install(engine::Worker& worker);
+  /// Enqueues every machine now and then, and at once when the hypervisor hints at a change. Until cancelled.
+  asio::awaitable<void> probe();
+  /// Guests on this host that no record knows: reported, and removed when `remove` (their record was deleted, or never
+  /// committed). Never touches what is not provably ours: the adapter lists only those.
+  asio::awaitable<Result<std::vector<FoundGuest>>> sweep_orphans(bool remove);
+
+ private:
+  struct Row;
+  asio::awaitable<Result<engine::WorkResult>> reconcile(engine::WorkContext context);
+  asio::awaitable<Status> perform(Action action, const GuestSpec& spec);
+  asio::awaitable<Result<std::optional<Row>>> load(pg::Transaction& tx, Uuid id);
+  asio::awaitable<Status> store(pg::Transaction& tx, const Row& before, Row& after);
+  asio::awaitable<Status> forget(const engine::ClaimedWork& work, Uuid id);
+  asio::awaitable<Status> enqueue_all();
+  asio::awaitable<void> hinted(Uuid id);
+
+  pg::Database& database_;
+  Hypervisor& hypervisor_;
+  MachineWatcher& watcher_;
+  const Clock& clock_;
+  ComputeSettings settings_;
+  std::vector<Uuid> hints_;
+  std::unique_ptr<asio::steady_timer> wake_;
+};
+
+}  // namespace phx::compute

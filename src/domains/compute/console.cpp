@@ -1,0 +1,102 @@
+// The serial console over WebSocket: raw bytes both ways in binary frames, state changes as JSON in text frames.
+#include <boost/json.hpp>
+
+#include "base/log.hpp"
+#include "domains/compute/compute.hpp"
+#include "domains/compute/sql.gen.hpp"
+#include "net/url.hpp"
+
+namespace phx::compute {
+namespace json = boost::json;
+namespace {
+
+constexpr std::string_view kProtocol = "phoenix-console";
+/// A person types little; whoever sends more pastes a file, which a serial line does not take anyway.
+constexpr std::size_t kInputMax = 64 * 1024;
+
+/// One viewer. Lives as long as the WebSocket's session coroutine, which owns the scope of the reader.
+class Viewer {
+ public:
+  Viewer(net::WebSocket& socket, std::unique_ptr<Console> console, asio::any_io_executor executor)
+      : socket_(socket), console_(std::move(console)), scope_(executor, "console") {}
+
+  asio::awaitable<void> run(std::string state) {
+    const json::object hello{{"type", "state"}, {"state", state}};
+    if (!co_await socket_.send_text(json::serialize(hello))) co_return;
+    scope_.spawn("console output", output());
+    for (;;) {
+      const auto message = co_await socket_.receive();
+      if (!message) break;
+      if (message->text) continue;  // control frames such as resize mean nothing to a serial line
+      if (message->data.size() > kInputMax) {
+        co_await socket_.close(net::CloseCode::kTooBig, "too much input at once");
+        break;
+      }
+      if (const auto typed = co_await console_->write(std::move(message->data)); !typed) {
+        const json::object notice{{"type", "refused"}, {"reason", typed.error().message()}};
+        if (!co_await socket_.send_text(json::serialize(notice))) break;
+      }
+    }
+    console_->close();
+    co_await scope_.stop();
+  }
+
+ private:
+  asio::awaitable<void> output() {
+    for (;;) {
+      auto bytes = co_await console_->read();
+      if (!bytes || bytes->empty()) {
+        const json::object closed{{"type", "closed"},
+                                  {"reason", bytes ? "the machine is gone" : bytes.error().message()}};
+        if (co_await socket_.send_text(json::serialize(closed)))
+          co_await socket_.close(net::CloseCode::kNormal, "console closed");
+        co_return;
+      }
+      if (!co_await socket_.send_binary(std::move(*bytes))) co_return;
+    }
+  }
+
+  net::WebSocket& socket_;
+  std::unique_ptr<Console> console_;
+  TaskScope scope_;
+};
+
+asio::awaitable<void> serve(net::WebSocket& socket, Hypervisor& hypervisor, Uuid id, std::string state) {
+  auto console = co_await hypervisor.open_console(id);
+  if (!console) {
+    co_await socket.close(net::CloseCode::kTryAgainLater, console.error().message());
+    co_return;
+  }
+  Viewer viewer(socket, std::move(*console), co_await asio::this_coro::executor);
+  co_await viewer.run(std::move(state));
+}
+
+}  // namespace
+
+asio::awaitable<net::UpgradeDecision> Compute::console(api::HttpCall call, api::TenantDirectory& tenants) {
+  const auto query = net::parse_query(call.http.query);
+  if (!query) co_return net::error_response(query.error());
+  auto tenant = co_await tenants.enter(call.principal, net::query_value(*query, "tenant").value_or(""));
+  if (!tenant) co_return net::error_response(tenant.error());
+  // Typing at a machine changes it: looking on is not enough.
+  if (tenant->role < api::Role::kTenantMember)
+    co_return net::error_response(permission_denied("auth.role", "The console needs the role TENANT_MEMBER."));
+  const auto id = Uuid::parse(call.params.at("id"));
+  const auto missing = [] { return net::error_response(not_found("vm.not_found", "There is no such machine.")); };
+  if (!id) co_return missing();
+  const auto rows = co_await database_.read(pg::Scope::of_tenant(tenant->id), sql::compute::machine_console,
+                                            pg::Params::of(*id), Deadline::after(std::chrono::seconds(5)));
+  if (!rows) co_return net::error_response(rows.error());
+  if (rows->empty()) co_return missing();
+  net::WebSocketSession session;
+  session.subprotocol = kProtocol;
+  session.route = "/console/:id";
+  session.run = [this, id = *id, state = rows->get<std::string>(0, "state")](net::WebSocket& socket) {
+    return serve(socket, hypervisor_, id, state);
+  };
+  log_event(LogLevel::kInfo, "console.opened",
+            {{"vm", id->to_string()}, {"by", call.principal.actor()}, {"tenant", tenant->name}});
+  co_return session;
+}
+
+}  // namespace phx::compute

@@ -1,0 +1,1 @@
+delete from phoenix.virtual_machines where id = $1

@@ -1,0 +1,1 @@
+select id from phoenix.virtual_machines where id = any($1)

@@ -1,0 +1,1 @@
+update phoenix.virtual_machines set last_seen_at = phoenix.now() where id = $1

@@ -1,0 +1,1 @@
+select id from phoenix.sites where name = $1

@@ -1,0 +1,1 @@
+select tenant_id, name from phoenix.virtual_machines where id = $1
