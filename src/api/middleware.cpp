@@ -1,0 +1,264 @@
+#include "api/middleware.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "base/log.hpp"
+
+namespace phx::api {
+namespace {
+
+constexpr std::string_view kUpgrade = "UPGRADE";
+
+/// The portal's policy: nothing inline, nothing from elsewhere, Trusted Types.
+constexpr std::string_view kContentSecurityPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+std::vector<std::string> split(std::string_view path) {
+  std::vector<std::string> out;
+  std::size_t from = 1;
+  for (;;) {
+    const std::size_t to = path.find('/', from);
+    if (to == std::string_view::npos) break;
+    out.emplace_back(path.substr(from, to - from));
+    from = to + 1;
+  }
+  if (from <= path.size()) out.emplace_back(path.substr(from));
+  return out;
+}
+
+/// Exact segments before named ones: the number of exact segments, or -1 when the path does not match.
+int match_segments(const std::vector<std::string>& pattern, const std::vector<std::string>& path,
+                   std::map<std::string, std::string, std::less<>>& params) {
+  if (pattern.size() != path.size()) return -1;
+  int exact = 0;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i].starts_with(':')) {
+      if (path[i].empty()) return -1;
+      params[pattern[i].substr(1)] = path[i];
+    } else if (pattern[i] == path[i]) {
+      ++exact;
+    } else {
+      return -1;
+    }
+  }
+  return exact;
+}
+
+bool state_changing(std::string_view method) {
+  return method != "GET" && method != "HEAD" && method != "OPTIONS";
+}
+
+bool is_json(std::string_view content_type) {
+  const std::string_view media = content_type.substr(0, content_type.find(';'));
+  const auto last = media.find_last_not_of(" \t");
+  return last != std::string_view::npos && net::iequals(media.substr(0, last + 1), "application/json");
+}
+
+}  // namespace
+
+void Router::add(std::string method, std::string pattern, Auth auth, RouteHandler handler) {
+  for (const Route& route : routes_)
+    if (route.method == method && route.pattern == pattern)
+      throw std::logic_error("two routes for " + method + " " + pattern);
+  auto segments = split(pattern);
+  routes_.push_back({std::move(method), std::move(pattern), auth, std::move(handler), {}, std::move(segments)});
+}
+
+void Router::upgrade(std::string pattern, Auth auth, UpgradeHandler handler) {
+  for (const Route& route : routes_)
+    if (route.method == kUpgrade && route.pattern == pattern)
+      throw std::logic_error("two WebSockets at " + pattern);
+  auto segments = split(pattern);
+  routes_.push_back({std::string(kUpgrade), std::move(pattern), auth, {}, std::move(handler), std::move(segments)});
+}
+
+void Router::fallback(std::string route, RouteHandler handler) {
+  fallback_ = Route{"GET", std::move(route), Auth::kNone, std::move(handler), {}, {}};
+}
+
+Router::Match Router::match(std::string_view method, std::string_view path) const {
+  if (method == "HEAD") method = "GET";
+  const std::vector<std::string> segments = split(path);
+  Match best;
+  int best_exact = -1;
+  for (const Route& route : routes_) {
+    std::map<std::string, std::string, std::less<>> params;
+    const int exact = match_segments(route.segments, segments, params);
+    if (exact < 0) continue;
+    if (route.method != method) {
+      if (route.method != kUpgrade) best.allowed.push_back(route.method);
+      continue;
+    }
+    if (exact > best_exact) {
+      best_exact = exact;
+      best.route = &route;
+      best.params = std::move(params);
+    }
+  }
+  if (best.route) {
+    best.allowed.clear();
+  } else if (fallback_ && method == "GET" && best.allowed.empty()) {
+    best.route = &*fallback_;
+  }
+  return best;
+}
+
+void HttpMetrics::request_finished(const net::RequestRecord& record) {
+  metrics_
+      .latency("http_request_duration_seconds", "Time from the complete header to the last byte of the answer",
+               {{"route", std::string(record.route)},
+                {"method", std::string(record.method)},
+                {"status", std::to_string(record.status)}})
+      .observe(record.seconds);
+}
+
+void HttpMetrics::connections_changed(std::size_t open, std::size_t websockets) {
+  metrics_.gauge("sankofa_http_connections", "Open connections").set(static_cast<double>(open));
+  metrics_.gauge("sankofa_http_websockets", "Open WebSockets").set(static_cast<double>(websockets));
+}
+
+Middleware::Middleware(Config config, const Router& router, Authenticator& authenticator, UuidSource& ids,
+                       const Clock& clock, RateLimiter* limiter)
+    : config_(std::move(config)),
+      router_(router),
+      authenticator_(authenticator),
+      ids_(ids),
+      clock_(clock),
+      limiter_(limiter) {}
+
+// The chain, from top to bottom.
+
+asio::awaitable<net::Response> Middleware::handle(net::Request request) {
+  const Duration since = clock_.monotonic();
+  // 1. Identity of the request: ours alone, so that nobody writes into our logs.
+  request.id = ids_.next().to_string();
+  const std::string id = request.id;
+  const net::Request seen{.method = request.method, .path = request.path, .peer = request.peer, .id = id};
+
+  // 2. Where it goes.
+  Router::Match match = router_.match(request.method, request.path);
+  net::Response response;
+  if (!match.route) {
+    if (match.allowed.empty()) {
+      response = net::error_response(not_found("http.not_found", "There is nothing at this address."));
+    } else {
+      response = net::error_response(
+          Error(Code::kInvalidArgument, "http.method_not_allowed", "The address does not answer this method."), 405);
+      response.headers.set("Allow", fmt::format("{}", fmt::join(match.allowed, ", ")));
+    }
+  } else {
+    // 3. Origin and CSRF, who calls, rate limit.
+    HttpCall call{.http = std::move(request), .params = std::move(match.params)};
+    Status admitted = co_await admit(*match.route, call);
+    // 4. The handler.
+    if (!admitted) {
+      response = net::error_response(admitted.error());
+    } else {
+      std::optional<std::string> thrown;
+      try {
+        response = co_await match.route->handler(std::move(call));
+      } catch (const boost::system::system_error&) {
+        throw;  // cancellation: the client left, or the server stops
+      } catch (const std::exception& bug) {
+        thrown = bug.what();
+      }
+      if (thrown) {
+        const Error error = internal_error("http.handler", *thrown);
+        log_error("http.handler_threw", error, {{"request", id}, {"route", match.route->pattern}});
+        response = net::error_response(error);
+      }
+    }
+    response.route = match.route->pattern;
+  }
+  // 5. What every answer carries, and the log.
+  response = finish(std::move(response), id);
+  log(seen, response, since);
+  co_return response;
+}
+
+asio::awaitable<net::UpgradeDecision> Middleware::on_upgrade(net::Request request) {
+  const Duration since = clock_.monotonic();
+  request.id = ids_.next().to_string();
+  const std::string id = request.id;
+  const net::Request seen{.method = std::string(kUpgrade), .path = request.path, .peer = request.peer, .id = id};
+  const auto refuse = [&](net::Response response) {
+    response = finish(std::move(response), id);
+    log(seen, response, since);
+    return net::UpgradeDecision(std::move(response));
+  };
+  Router::Match match = router_.match(kUpgrade, request.path);
+  if (!match.route || match.route->method != kUpgrade)
+    co_return refuse(net::error_response(not_found("http.not_found", "There is no WebSocket at this address.")));
+  HttpCall call{.http = std::move(request), .params = std::move(match.params)};
+  Status admitted = co_await admit(*match.route, call);
+  if (!admitted) co_return refuse(net::error_response(admitted.error()));
+  net::UpgradeDecision decision = co_await match.route->upgrade(std::move(call));
+  if (auto* response = std::get_if<net::Response>(&decision)) co_return refuse(std::move(*response));
+  std::get<net::WebSocketSession>(decision).route = match.route->pattern;
+  co_return decision;
+}
+
+asio::awaitable<Status> Middleware::admit(const Router::Route& route, HttpCall& call) const {
+  const bool changing = route.method == kUpgrade || state_changing(call.http.method);
+  if (changing) PHX_CO_CHECK(check_origin(call.http));
+  if (route.auth != Auth::kNone) {
+    auto principal = co_await authenticator_.authenticate(call.http);
+    if (principal) {
+      call.principal = std::move(*principal);
+    } else if (route.auth == Auth::kRequired || principal.error().code() != Code::kUnauthenticated) {
+      co_return principal.error();
+    } else {
+      call.auth_error = std::move(principal.error());
+    }
+    if (route.auth == Auth::kRequired && !call.principal.authenticated())
+      co_return Error(Code::kUnauthenticated, "auth.required", "Sign in first, or send a token.");
+    // A WebSocket cannot carry the header; the Origin rule, which browsers cannot evade, guards it alone.
+    if (call.principal.by_cookie && state_changing(call.http.method) &&
+        !(is_json(call.http.headers.get("Content-Type")) && call.http.headers.get("X-Phoenix-Csrf") == "1"))
+      co_return permission_denied("auth.csrf",
+                                  "A request with the session cookie needs Content-Type: application/json and the "
+                                  "header X-Phoenix-Csrf: 1.");
+  }
+  if (limiter_) PHX_CO_CHECK(limiter_->admit(call.http, call.principal));
+  co_return Status();
+}
+
+Status Middleware::check_origin(const net::Request& request) const {
+  const std::string* origin = request.headers.find("Origin");
+  if (!origin) return {};  // not a browser, or a browser's own same-origin navigation
+  const std::string_view host = request.headers.get("Host");
+  for (std::string_view scheme : {"https://", "http://"})
+    if (origin->starts_with(scheme) && net::iequals(std::string_view(*origin).substr(scheme.size()), host)) return {};
+  if (std::ranges::find(config_.allowed_origins, *origin) != config_.allowed_origins.end()) return {};
+  return permission_denied("auth.origin", "This origin may not call the API.");
+}
+
+net::Response Middleware::finish(net::Response response, const std::string& request_id) const {
+  response.headers.set("X-Request-Id", request_id);
+  response.headers.set("Content-Security-Policy", kContentSecurityPolicy);
+  response.headers.set("X-Content-Type-Options", "nosniff");
+  response.headers.set("Referrer-Policy", "no-referrer");
+  response.headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  if (config_.https) response.headers.set("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+  return response;
+}
+
+void Middleware::log(const net::Request& request, const net::Response& response, Duration since) const {
+  const double ms = static_cast<double>((clock_.monotonic() - since).count()) / 1000.0;
+  const LogLevel level = response.status >= 500 ? LogLevel::kWarn : LogLevel::kInfo;
+  log_event(level, "http.request",
+            {{"request", request.id},
+             {"method", request.method},
+             {"path", request.path},
+             {"route", response.route},
+             {"status", response.status},
+             {"ms", ms},
+             {"peer", request.peer.address}});
+}
+
+}  // namespace phx::api
