@@ -11,7 +11,8 @@
 ///
 /// Errors: "cluster.locked" (another phoenix holds the folder), "cluster.foreign_folder", "cluster.version_missing"
 /// (PG_VERSION's binaries are not installed; next_action names the command), "cluster.disk_full",
-/// "cluster.init_failed", "cluster.start_failed", "cluster.stop_failed", "cluster.wrong_server".
+/// "cluster.init_failed", "cluster.folder_unreachable" (the server's account cannot enter the folder),
+/// "cluster.start_failed", "cluster.stop_failed", "cluster.wrong_server".
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -20,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/process.hpp"
 #include "base/result.hpp"
@@ -32,7 +34,7 @@ class BlockingPool;
 namespace phx::pg {
 
 struct ClusterOptions {
-  /// Holds `data/`, `socket/`, `server.log`, `lock`. Created when missing.
+  /// Holds `data/`, `socket/`, `server.log` and the lock. Created when missing.
   std::filesystem::path folder;
   /// Account the server runs as when we are root; without root it is ours.
   std::string system_user = "postgres";
@@ -87,6 +89,8 @@ class EmbeddedCluster {
   Status create();
   Status start_server();
   Status wait_ready();
+  Status read_identifier();
+  std::string superuser_conninfo_of(std::string_view database) const;
   Status bootstrap();
   Result<bool> adopt();
   std::string server_log_tail() const;
@@ -100,6 +104,7 @@ class EmbeddedCluster {
   std::optional<ProcessIdentity> server_;
   UniqueFd server_pidfd_;
   bool adopted_ = false;
+  std::uintmax_t log_offset_ = 0;  // of server.log when the server was started
 };
 
 }  // namespace phx::pg

@@ -65,6 +65,8 @@ class Rows {
   std::int64_t affected() const;
   /// "INSERT 0 1".
   std::string_view command_tag() const;
+  /// For pg/ itself.
+  const pg_result* result() const { return result_.get(); }
 
   bool is_null(int row, int column) const;
   /// The bytes as the server sent them; empty for NULL.

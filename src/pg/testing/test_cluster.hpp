@@ -1,7 +1,7 @@
 #pragma once
 /// For *_pgtest binaries (library phx_pgtest_main, which provides main()): one private throw-away cluster per binary,
 /// a migrated template database in it, and a fresh clone of it per TestDatabase. All of it is removed at exit, also
-/// after a failed assertion, an abort or a signal.
+/// after a failed assertion, an abort or a kill -9: a small process waits for our end.
 ///
 ///     TEST(Vms, AreListed) {
 ///       pg::testing::TestDatabase db;
@@ -12,6 +12,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,6 +28,10 @@ namespace phx::pg::testing {
 
 /// The binary's cluster; started on first use.
 EmbeddedCluster& cluster();
+
+/// A path of that name for the test's own files, not existing yet. Whatever is there at exit is removed, servers of
+/// clusters inside are ended first.
+std::filesystem::path scratch(const std::string& name);
 
 class TestDatabase {
  public:

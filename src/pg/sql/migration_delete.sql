@@ -1,0 +1,1 @@
+delete from phoenix.schema_migrations where number = $1

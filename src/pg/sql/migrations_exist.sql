@@ -1,0 +1,1 @@
+select to_regclass('phoenix.schema_migrations') is not null
