@@ -62,14 +62,17 @@ class GraphqlWebSocket {
   struct Connection;
   struct Operation;
   asio::awaitable<net::UpgradeDecision> upgrade(HttpCall call);
-  asio::awaitable<void> serve(net::WebSocket& socket, Principal principal, std::string remote_address);
+  asio::awaitable<void> serve(net::WebSocket& socket, net::Request proof, Principal principal);
   asio::awaitable<void> receive(Connection& connection);
-  asio::awaitable<bool> on_message(Connection& connection, std::string text);
-  asio::awaitable<bool> on_init(Connection& connection, boost::json::object payload);
-  asio::awaitable<bool> on_subscribe(Connection& connection, std::string id, boost::json::object payload);
-  asio::awaitable<void> run_operation(Connection& connection, std::string id, GraphqlRequest request);
-  asio::awaitable<void> run_subscription(Connection& connection, std::string id, std::unique_ptr<LiveQuery> live,
-                                         std::shared_ptr<engine::EventSubscription> subscription);
+  asio::awaitable<void> on_message(Connection& connection, std::string text);
+  asio::awaitable<void> on_init(Connection& connection, boost::json::object payload);
+  asio::awaitable<void> on_subscribe(Connection& connection, std::string id, boost::json::object payload);
+  asio::awaitable<void> run_operation(Connection& connection, std::shared_ptr<Operation> operation,
+                                      GraphqlRequest request);
+  asio::awaitable<void> run_subscription(Connection& connection, std::shared_ptr<Operation> operation,
+                                         std::unique_ptr<LiveQuery> live);
+  asio::awaitable<void> send(Connection& connection, std::string text);
+  asio::awaitable<Result<RequestContext>> enter(Connection& connection);
   asio::awaitable<void> watch(Connection& connection);
   asio::awaitable<void> init_deadline(Connection& connection);
   asio::awaitable<void> close(Connection& connection, std::uint16_t code, std::string reason);
