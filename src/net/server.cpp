@@ -77,6 +77,7 @@ struct HttpServer::Impl {
   /// What follows an answer.
   enum class Next : std::uint8_t {
     kNextRequest,
+    kWebSocket,
     kLinger,  // say that no more comes, let the client read it, then close
     kCut,
   };
@@ -116,6 +117,7 @@ struct HttpServer::Impl {
     bool idle = false;   // waits for a request's first byte
     bool first = true;   // has not sent a request yet
     std::shared_ptr<WebSocket::Impl> websocket;
+    std::unique_ptr<WebSocketSession> session;
   };
 
   Impl(asio::any_io_executor its_executor, const Clock& its_clock, Config its_config)
@@ -229,6 +231,8 @@ struct HttpServer::Impl {
     while (true) {
       const auto next = co_await serve_request(connection);
       if (next == Next::kNextRequest) continue;
+      // Not from within serve_request(): a socket open for days should not keep that frame.
+      if (next == Next::kWebSocket) co_await run_websocket(connection);
       if (next == Next::kLinger) co_await linger(connection.stream, connection.in);
       co_return;
     }
@@ -309,7 +313,7 @@ struct HttpServer::Impl {
     Request request = parser.take();
     request.peer = connection.peer;
     request.deadline = steady_clock::now() + limits().request_timeout;
-    if (upgrade) co_return co_await serve_websocket(connection, std::move(request), started);
+    if (upgrade) co_return co_await upgrade_connection(connection, std::move(request), started);
 
     const auto method = method_label(request.method);
     const bool head_only = request.method == "HEAD";
@@ -431,9 +435,8 @@ struct HttpServer::Impl {
 
   // ---- WebSockets
 
-  asio::awaitable<Next> serve_websocket(Connection& connection, Request request, Duration started) {
+  asio::awaitable<Next> upgrade_connection(Connection& connection, Request request, Duration started) {
     std::optional<Response> refusal;
-    std::optional<WebSocketSession> session;
     if (draining) {
       refusal = error_response(Error(Code::kUnavailable, "http.draining", "The server is going away; connect again.")
                                    .with_retry_after(std::chrono::seconds(1)));
@@ -449,7 +452,7 @@ struct HttpServer::Impl {
       if (auto* no = std::get_if<Response>(&decision))
         refusal = std::move(*no);
       else
-        session = std::move(std::get<WebSocketSession>(decision));
+        connection.session = std::make_unique<WebSocketSession>(std::move(std::get<WebSocketSession>(decision)));
     }
     if (refusal) {
       const auto next = co_await write(connection, *refusal, false, 11, false);
@@ -459,8 +462,16 @@ struct HttpServer::Impl {
 
     connection.websocket = adopt_websocket(std::move(connection.stream), limits().websocket);
     connection.in.shrink_to_fit();
-    if (!co_await accept_websocket(connection.websocket, std::move(request), session->subprotocol))
+    if (!co_await accept_websocket(connection.websocket, std::move(request), connection.session->subprotocol))
       co_return Next::kCut;
+    Response switched;
+    switched.status = 101;
+    switched.route = connection.session->route;
+    observe(switched, "GET", started);
+    co_return Next::kWebSocket;
+  }
+
+  asio::awaitable<void> run_websocket(Connection& connection) {
     const struct Counted {
       Impl& server;
       explicit Counted(Impl& owner) : server(owner) {
@@ -469,23 +480,18 @@ struct HttpServer::Impl {
       }
       ~Counted() { --server.websockets; }
     } counted(*this);
-    Response switched;
-    switched.status = 101;
-    switched.route = session->route;
-    observe(switched, "GET", started);
-
     WebSocket socket(connection.websocket);
     if (draining) scope.spawn("close websocket", say_goodbye(connection));
     auto code = CloseCode::kNormal;
     try {
-      co_await session->run(socket);
+      co_await connection.session->run(socket);
     } catch (const std::exception& failure) {
       if (scope.stopping()) throw;
       code = CloseCode::kInternal;
-      log_event(LogLevel::kError, "http.websocket_failed", {{"route", session->route}, {"what", failure.what()}});
+      log_event(LogLevel::kError, "http.websocket_failed",
+                {{"route", connection.session->route}, {"what", failure.what()}});
     }
     co_await socket.close(code);
-    co_return Next::kCut;
   }
 
   // ---- ending
