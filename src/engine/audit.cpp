@@ -112,11 +112,12 @@ asio::awaitable<Status> record_audit(pg::Transaction& tx, AuditRow row, Random& 
   random.fill(random_bytes);
   const std::string salt(random_bytes.begin(), random_bytes.end());
   const auto content = audit_content(row);
+  const auto tail = audit_canonical_tail(row, audit_commitment(salt, content));
   auto params = pg::Params::of(row.id, row.tenant, row.actor, row.on_behalf_of, row.remote_address, row.action,
                                row.object_type, row.object_id);
   params.add_json(json_of(row.before)).add_json(json_of(row.after)).add(row.outcome).add(row.request_id);
-  params.add_bytes(kCanonicalHead).add_bytes(audit_canonical_tail(row, audit_commitment(salt, content)));
-  params.add_bytes(content).add_bytes(salt);
+  params.add_bytes(kCanonicalHead).add_bytes(std::string_view(tail));
+  params.add_bytes(std::string_view(content)).add_bytes(std::string_view(salt));
   PHX_CRASH_POINT("engine.audit.before_record");
   PHX_CO_CHECK(co_await tx.execute(sql::engine::record_audit, std::move(params)));
   co_return Status();

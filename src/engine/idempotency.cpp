@@ -29,7 +29,7 @@ asio::awaitable<Result<std::optional<std::string>>> begin_idempotent(pg::Transac
     co_return invalid_argument("idempotency.key_malformed", "idempotencyKey",
                                "An idempotency key is 1 to 200 printable ASCII characters without spaces.");
   auto params = pg::Params::of(key.tenant, key.principal, key.key);
-  params.add_bytes(key.request_hash);
+  params.add_bytes(std::string_view(key.request_hash));
   PHX_CO_TRY(auto inserted, co_await tx.execute(sql::engine::begin_idempotent, std::move(params)));
   PHX_CRASH_POINT("engine.idempotency.begun");
   if (inserted.affected() == 1) co_return std::nullopt;
@@ -49,7 +49,7 @@ asio::awaitable<Result<std::optional<std::string>>> begin_idempotent(pg::Transac
 
 asio::awaitable<Status> finish_idempotent(pg::Transaction& tx, IdempotencyKey key, std::string response_json) {
   auto params = pg::Params::of(key.tenant, key.principal, key.key);
-  params.add_json(response_json);
+  params.add_json(std::string_view(response_json));
   PHX_CRASH_POINT("engine.idempotency.before_finish");
   PHX_CO_TRY(auto stored, co_await tx.execute(sql::engine::finish_idempotent, std::move(params)));
   if (stored.affected() != 1) co_return internal_error("idempotency.not_begun", "finish without begin");

@@ -31,7 +31,7 @@ Error lease_lost() {
 
 asio::awaitable<Status> enqueue(pg::Transaction& tx, Work work) {
   auto params = pg::Params::of(work.tenant, work.queue, work.key, work.run_at);
-  params.add_json(work.payload);
+  params.add_json(std::string_view(work.payload));
   PHX_CRASH_POINT("engine.work.before_enqueue");
   PHX_CO_CHECK(co_await tx.execute(sql::engine::enqueue_work, std::move(params)));
   co_return Status();

@@ -1,0 +1,19 @@
+#pragma once
+/// The worlds that phoenix-sim knows. A new one is a file here and a line in worlds().
+
+#include <vector>
+
+#include "engine/simulator.hpp"
+
+namespace phx::sim_worlds {
+
+/// Operations alone: clients, two workers, a sweep, and a site that makes things.
+engine::sim::WorldEntry operations_world();
+/// The same with a worker that makes things without looking first: the checks must notice.
+engine::sim::WorldEntry canary_world();
+/// The same with completions that do not ask for the fence: the checks must notice.
+engine::sim::WorldEntry unfenced_canary_world();
+
+std::vector<engine::sim::WorldEntry> worlds();
+
+}  // namespace phx::sim_worlds
