@@ -164,7 +164,7 @@ asio::awaitable<Result<std::vector<Rows>>> Database::read_many(Scope scope, std:
       impl->slow_lane_.add();
       co_return co_await read_slow(std::move(scope), std::move(queries), deadline);
     }
-    const bool gone = plan_is_gone(segment->error->sqlstate);
+    const bool gone = segment->error->plan_gone;
     if (repeated || !(gone || segment->lost)) co_return to_error(*segment->error);
     // A read changes nothing: when the connection broke under it, or its plan was gone, it is sent once more.
     repeated = true;

@@ -191,7 +191,8 @@ class Transaction {
   asio::awaitable<Result<Rows>> execute(Sql sql, Params params = {});
   /// All in one round trip; the first failure is the answer.
   asio::awaitable<Result<std::vector<Rows>>> execute_batch(std::vector<Query> queries);
-  /// COPY … FROM STDIN (binary). Names are plain identifiers; `table` may carry a schema ("phoenix.vms"). Returns rows.
+  /// COPY … FROM STDIN (binary). PostgreSQL has no COPY into tables whose row-level security binds the role: tables
+  /// without it, or the owner. Names are plain identifiers; `table` may carry a schema ("phoenix.vms"). Returns rows.
   /// Numeric values must be cast from another type: kInternal "pg.copy_text".
   asio::awaitable<Result<std::int64_t>> copy_in(std::string table, std::vector<std::string> columns,
                                                 std::vector<Params> rows);

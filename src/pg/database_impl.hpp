@@ -47,7 +47,4 @@ struct Database::Impl : std::enable_shared_from_this<Database::Impl> {
 /// Refuses a tenant role without tenant, before any connection is touched.
 Status check_scope(const Scope& scope);
 
-/// The prepared statement is no more, or its result type changed.
-inline bool plan_is_gone(std::string_view sqlstate) { return sqlstate == "0A000" || sqlstate == "26000"; }
-
 }  // namespace phx::pg

@@ -63,7 +63,7 @@ Error to_error(const ServerError& said) {
       fmt::format("sqlstate={} constraint={} table={} message={}", said.sqlstate, said.constraint, said.table,
                   said.message);
   for (const auto& row : kTable) {
-    if (!said.sqlstate.starts_with(row.sqlstate)) continue;
+    if (!said.sqlstate.starts_with(row.sqlstate) || (row.sqlstate == "0A000" && !said.plan_gone)) continue;
     Error error(row.code, row.reason, std::string(row.message));
     if (row.code == Code::kUnavailable)
       return std::move(error).with_internal(internal).with_retry_after(std::chrono::seconds(1));
@@ -78,6 +78,9 @@ ServerError server_error(const pg_result* result) {
   said.message = field(result, PG_DIAG_MESSAGE_PRIMARY);
   said.constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
   said.table = field(result, PG_DIAG_TABLE_NAME);
+  // The function's name, since the message may be translated.
+  said.plan_gone = said.sqlstate == "26000" ||
+                   (said.sqlstate == "0A000" && field(result, PG_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery");
   if (const auto detail = field(result, PG_DIAG_MESSAGE_DETAIL); !detail.empty()) said.message += " / " + detail;
   // Made by libpq itself: the connection broke.
   if (said.sqlstate.empty()) {

@@ -10,7 +10,7 @@
 /// | pg.null_violation         | kInvalidArgument    | 23502                                                     |
 /// | pg.invalid_value          | kInvalidArgument    | class 22                                                  |
 /// | pg.serialization          | kAborted            | 40001, 40P01, 55P03 (lock not granted in time)            |
-/// | pg.plan_changed           | kAborted            | 0A000, 26000 after the one repetition                     |
+/// | pg.plan_changed           | kAborted            | 26000, 0A000 of the plan cache, after the one repetition  |
 /// | pg.timeout                | kDeadlineExceeded   | 57014, and the request's own deadline                     |
 /// | pg.permission_denied      | kPermissionDenied   | 42501: no grant, or refused by row-level security         |
 /// | pg.raised                 | kFailedPrecondition | P0001                                                     |
@@ -38,6 +38,9 @@ struct ServerError {
   std::string message;
   std::string constraint;
   std::string table;
+  /// The prepared statement is no more (26000), or its result type changed (0A000 from the plan cache: other features
+  /// that are not supported have that code, too).
+  bool plan_gone = false;
 };
 
 Error to_error(const ServerError& said);

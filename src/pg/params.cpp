@@ -118,20 +118,10 @@ Params& Params::add_json(std::string_view text) {
   buffer_.append(text);
   return finish(oid::kJsonb, at);
 }
-Params& Params::add_json(const std::optional<std::string>& text) {
-  add_json(std::string_view(text ? *text : std::string()));
-  if (!text) values_.back().length = -1;
-  return *this;
-}
 Params& Params::add_bytes(std::string_view bytes) {
   const auto at = buffer_.size();
   buffer_.append(bytes);
   return finish(oid::kBytea, at);
-}
-Params& Params::add_bytes(const std::optional<std::string>& bytes) {
-  add_bytes(std::string_view(bytes ? *bytes : std::string()));
-  if (!bytes) values_.back().length = -1;
-  return *this;
 }
 Params& Params::add_numeric(std::string_view decimal) {
   const auto at = buffer_.size();

@@ -73,17 +73,24 @@ class Params {
   Params& add(const std::optional<T>& value) {
     if (value) return add(*value);
     add(T{});
-    values_.back().length = -1;
-    return *this;
+    return null_unless(false);
   }
 
   /// jsonb from its text. Cast `$n::json` for json columns.
   Params& add_json(std::string_view text);
-  Params& add_json(const std::optional<std::string>& text);
+  template <std::same_as<std::optional<std::string>> T>
+  Params& add_json(const T& text) {
+    add_json(text ? std::string_view(*text) : std::string_view());
+    return null_unless(text.has_value());
+  }
   /// bytea.
   Params& add_bytes(std::string_view bytes);
   Params& add_bytes(const std::string& bytes) { return add_bytes(std::string_view(bytes)); }
-  Params& add_bytes(const std::optional<std::string>& bytes);
+  template <std::same_as<std::optional<std::string>> T>
+  Params& add_bytes(const T& bytes) {
+    add_bytes(bytes ? std::string_view(*bytes) : std::string_view());
+    return null_unless(bytes.has_value());
+  }
   /// numeric from its decimal text ("12.50"); the server checks it.
   Params& add_numeric(std::string_view decimal);
   /// NULL of a type the server infers from the place.
@@ -98,6 +105,10 @@ class Params {
   }
 
  private:
+  Params& null_unless(bool present) {
+    if (!present) values_.back().length = -1;
+    return *this;
+  }
   Params& add_int4(std::int32_t value);
   Params& add_int8(std::int64_t value);
   Params& finish(std::uint32_t type, std::size_t offset, bool binary = true);

@@ -40,6 +40,12 @@ Result<Rows> SyncConnection::execute(std::string_view sql, const Params& params)
   return rows;
 }
 
+Status SyncConnection::check(const Statement& statement) {
+  const Rows answer(PQprepare(connection_.get(), "", std::string(statement.sql).c_str(), 0, nullptr));
+  if (failed(answer.result())) return to_error(server_error(answer.result()));
+  return {};
+}
+
 Status SyncConnection::script(const std::string& sql) {
   const Rows rows(PQexec(connection_.get(), sql.c_str()));
   if (failed(rows.result())) return to_error(server_error(rows.result()));

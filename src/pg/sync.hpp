@@ -24,6 +24,8 @@ class SyncConnection {
   /// One statement.
   Result<Rows> execute(const Statement& statement, const Params& params = {});
   Result<Rows> execute(std::string_view sql, const Params& params = {});
+  /// Lets the server parse and analyse a statement without running it, for the tests over all .sql files.
+  Status check(const Statement& statement);
   /// Any number of statements separated by `;`, as one implicit transaction.
   Status script(const std::string& sql);
   /// The same; rows of the last statement as text, NULL as "NULL".

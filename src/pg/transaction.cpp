@@ -113,8 +113,8 @@ struct Transaction::Impl {
         co_return to_error({"57014", "the request's deadline passed", {}, {}});
       }
       if (!segment->error) co_return segment;
-      const auto& state = segment->error->sqlstate;
-      if (first && attempt == 0 && !segment->lost && plan_is_gone(state)) {
+      const bool plan_gone = segment->error->plan_gone;
+      if (first && attempt == 0 && plan_gone) {
         // Nothing was done yet in this transaction: it can begin again with the statement prepared anew.
         database->repeated_.add();
         connection->forget(queries);
@@ -123,7 +123,7 @@ struct Transaction::Impl {
         if (co_await connection->wait(undone, limit) == Waited::kDone && !undone->error) continue;
       }
       failed = true;
-      if (plan_is_gone(state)) connection->forget(queries);
+      if (plan_gone) connection->forget(queries);
       co_return to_error(*segment->error);
     }
   }
