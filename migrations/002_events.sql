@@ -20,6 +20,7 @@ create policy tenant_wall on phoenix.event_inbox to phoenix_tenant
   with check (tenant_id = current_setting('phoenix.tenant_id')::uuid);
 create policy platform on phoenix.event_inbox to phoenix_platform using (true) with check (true);
 create policy worker on phoenix.event_inbox to phoenix_worker using (true) with check (true);
+revoke all on phoenix.event_inbox from phoenix_platform, phoenix_worker;
 -- Writers only add; the sequencer, a worker, takes out.
 grant insert on phoenix.event_inbox to phoenix_tenant, phoenix_platform;
 grant select, insert, delete on phoenix.event_inbox to phoenix_worker;
@@ -41,6 +42,7 @@ create policy tenant_wall on phoenix.events to phoenix_tenant
   using (tenant_id = current_setting('phoenix.tenant_id')::uuid);
 create policy platform on phoenix.events to phoenix_platform using (true) with check (true);
 create policy worker on phoenix.events to phoenix_worker using (true) with check (true);
+revoke all on phoenix.events from phoenix_platform, phoenix_worker;
 grant select on phoenix.events to phoenix_platform;
 grant select, insert on phoenix.events to phoenix_worker;
 
@@ -66,6 +68,7 @@ with first as (
   values (left(replace(gen_random_uuid()::text, '-', ''), 16), 0, 'new database') returning epoch)
 insert into phoenix.event_log (epoch, head, retained_after) select epoch, 0, 0 from first;
 
+revoke all on phoenix.event_epochs, phoenix.event_log from phoenix_platform, phoenix_worker;
 grant select on phoenix.event_epochs, phoenix.event_log to phoenix_platform, phoenix_worker;
 grant insert on phoenix.event_epochs to phoenix_worker;
 grant update on phoenix.event_log to phoenix_worker;
@@ -92,6 +95,7 @@ begin
                       constraint %I check (seq >= %s and seq < %s))',
                    made, made || '_range', part * size, (part + 1) * size);
     execute format('alter table phoenix.%I enable row level security', made);
+    execute format('revoke all on phoenix.%I from phoenix_platform, phoenix_worker', made);
     execute format('alter table phoenix.events attach partition phoenix.%I for values from (%s) to (%s)',
                    made, part * size, (part + 1) * size);
     part := part + 1;

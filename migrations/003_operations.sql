@@ -46,6 +46,7 @@ create policy tenant_wall on phoenix.operations to phoenix_tenant
   with check (tenant_id = current_setting('phoenix.tenant_id')::uuid);
 create policy platform on phoenix.operations to phoenix_platform using (true) with check (true);
 create policy worker on phoenix.operations to phoenix_worker using (true) with check (true);
+revoke all on phoenix.operations from phoenix_platform, phoenix_worker;
 grant select, insert on phoenix.operations to phoenix_tenant, phoenix_platform, phoenix_worker;
 grant update (state, progress, step, attempts, reason, next_action, deadline_at, cancel_requested_at, retry_at,
               started_at, finished_at, version)
@@ -53,6 +54,7 @@ grant update (state, progress, step, attempts, reason, next_action, deadline_at,
 
 -- Rises with every claim of anything, so that a fence never comes again, not even for a key used anew.
 create sequence phoenix.work_fences cache 1;
+revoke all on sequence phoenix.work_fences from phoenix_tenant, phoenix_platform, phoenix_worker;
 grant usage on sequence phoenix.work_fences to phoenix_worker;
 
 create table phoenix.work_queue (
@@ -80,6 +82,7 @@ create policy tenant_wall on phoenix.work_queue to phoenix_tenant
   with check (tenant_id = current_setting('phoenix.tenant_id')::uuid);
 create policy platform on phoenix.work_queue to phoenix_platform using (true) with check (true);
 create policy worker on phoenix.work_queue to phoenix_worker using (true) with check (true);
+revoke all on phoenix.work_queue from phoenix_platform, phoenix_worker;
 -- Whoever asks for work may bring it forward, but neither claim nor remove it.
 grant select, insert, update (run_at, payload, generation, attempts, reason)
   on phoenix.work_queue to phoenix_tenant, phoenix_platform;

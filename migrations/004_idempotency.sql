@@ -20,8 +20,11 @@ create policy tenant_wall on phoenix.idempotency_keys to phoenix_tenant
   with check (tenant_id = current_setting('phoenix.tenant_id')::uuid);
 create policy platform on phoenix.idempotency_keys to phoenix_platform using (true) with check (true);
 create policy worker on phoenix.idempotency_keys to phoenix_worker using (true) with check (true);
+revoke all on phoenix.idempotency_keys from phoenix_platform, phoenix_worker;
 grant select, insert, update (response) on phoenix.idempotency_keys to phoenix_tenant, phoenix_platform, phoenix_worker;
 grant delete on phoenix.idempotency_keys to phoenix_worker;
 
 -- migrate: down
+-- down-guard: none
+-- down-guard: select 1 from phoenix.idempotency_keys
 drop table phoenix.idempotency_keys;

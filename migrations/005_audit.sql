@@ -31,6 +31,8 @@ create policy tenant_wall on phoenix.audit_log to phoenix_tenant
   with check (tenant_id = current_setting('phoenix.tenant_id')::uuid);
 create policy platform on phoenix.audit_log to phoenix_platform using (true) with check (true);
 create policy worker on phoenix.audit_log to phoenix_worker using (true) with check (true);
+-- Not even platform or workers may change or remove a line.
+revoke all on phoenix.audit_log from phoenix_platform, phoenix_worker;
 grant select, insert on phoenix.audit_log to phoenix_tenant, phoenix_platform, phoenix_worker;
 
 -- migrate: down

@@ -16,6 +16,7 @@ insert into phoenix.quota_defaults (tier, dimension, maximum) values
   ('ENTERPRISE', 'storage_gib', 20000),
   ('SOVEREIGN', 'vcpus', 2048), ('SOVEREIGN', 'memory_mib', 8388608), ('SOVEREIGN', 'instances', 2000),
   ('SOVEREIGN', 'storage_gib', 100000);
+revoke all on phoenix.quota_defaults from phoenix_platform, phoenix_worker;
 grant select on phoenix.quota_defaults to phoenix_platform, phoenix_worker;
 
 create table phoenix.quotas (
@@ -35,6 +36,7 @@ create policy tenant_wall on phoenix.quotas to phoenix_tenant
   with check (tenant_id = current_setting('phoenix.tenant_id')::uuid);
 create policy platform on phoenix.quotas to phoenix_platform using (true) with check (true);
 create policy worker on phoenix.quotas to phoenix_worker using (true) with check (true);
+revoke all on phoenix.quotas from phoenix_platform, phoenix_worker;
 -- A tenant's requests count; what may be counted up to is the platform's word.
 grant select, update (used, updated_at) on phoenix.quotas to phoenix_tenant, phoenix_worker;
 grant select, insert, update (used, maximum, updated_at) on phoenix.quotas to phoenix_platform;

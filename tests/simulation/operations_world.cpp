@@ -24,7 +24,8 @@ using Commit = Simulation::Commit;
 constexpr int kParts = 3;  // things one operation makes, one after the other
 constexpr Duration kLease = 20s;
 constexpr Duration kCallTimeout = 5s;
-constexpr Duration kTimeAllowed = 10min;
+constexpr Duration kTimeAllowed = 3min;
+constexpr Duration kStuckTimeAllowed = 20s;  // short, so that deadlines pass while faults strike
 constexpr Duration kSweepPause = 5s;
 constexpr int kConcurrency = 4;
 const std::string kQueue = "sim.make";
@@ -162,9 +163,9 @@ class OperationsWorld : public engine::sim::World {
       o.object_id = o.id;
       o.work_queue = kQueue;
       o.work_key = o.id.to_string();
-      o.time_allowed = kTimeAllowed;
+      o.time_allowed = o.kind == "sim.stuck" ? kStuckTimeAllowed : kTimeAllowed;
       o.created_at = sim_.now();
-      o.deadline_at = sim_.now() + kTimeAllowed;
+      o.deadline_at = sim_.now() + o.time_allowed;
       store.keys[key] = o.id;
       store.events.emplace_back(o.id, o.version);
       store.queue.enqueue({kQueue, o.work_key, {}, {}}, sim_.now());
@@ -213,7 +214,7 @@ class OperationsWorld : public engine::sim::World {
   }
 
   void claim(Worker& worker) {
-    sim_.after(worker.id, sim_.between(50ms, 250ms), "claim", [this, &worker] { claim(worker); });
+    sim_.after(worker.id, sim_.between(100ms, 400ms), "claim", [this, &worker] { claim(worker); });
     const int room = kConcurrency - static_cast<int>(worker.held.size());
     if (room <= 0) return;
     std::vector<ClaimedWork> claimed;
