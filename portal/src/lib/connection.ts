@@ -22,6 +22,7 @@ export class Connection {
   readonly feed: Feed;
   #lists = new Map<string, LiveList<never>>();
   #mounted = new Map<{ refresh(): Promise<unknown> }, Topic>();
+  #changeListeners = new Map<() => void, Topic>();
 
   constructor(scope: Scope, onRefused: (code: number) => void) {
     this.scope = scope;
@@ -42,6 +43,13 @@ export class Connection {
     if (change.kind === "DELETED") this.store.remove(topic, id);
     else if (change.node) this.store.put(topic, change.node);
     for (const list of this.#lists.values()) if (list.spec.topic === topic) list.apply(change);
+    for (const [listener, its] of this.#changeListeners) if (its === topic) listener();
+  }
+
+  /** Hears that something of a topic changed, for what only the server can count. */
+  onChange(topic: Topic, listener: () => void): () => void {
+    this.#changeListeners.set(listener, topic);
+    return () => void this.#changeListeners.delete(listener);
   }
 
   list<T extends Entity>(spec: ListSpec<T>): LiveList<T> {
@@ -67,12 +75,13 @@ export class Connection {
     return execute(document, variables, this.scope);
   }
 
-  /** Runs a mutation and shows what it answers at once, everywhere. */
+  /** Runs a mutation, in an object's own scope where it is another, and shows what it answers at once, everywhere. */
   async mutate<R extends object, V extends { key?: string | null }>(
     document: TypedDocumentString<R, V>,
     variables: V,
+    scope: Scope = this.scope,
   ): Promise<R> {
-    const answer = await execute(document, { ...variables, key: variables.key ?? newIdempotencyKey() }, this.scope);
+    const answer = await execute(document, { ...variables, key: variables.key ?? newIdempotencyKey() }, scope);
     for (const payload of Object.values(answer) as object[])
       for (const [field, value] of Object.entries(payload ?? {})) {
         const topic = payloadTypes[field];

@@ -1,0 +1,178 @@
+// Sign-in by email and password, or by the one-time link that the server prints at its first start. The link's token is
+// in the fragment, so it never leaves the browser but to the sign-in itself.
+import { useEffect, useRef, useState, type FormEvent } from "react";
+import { useSearch } from "@tanstack/react-router";
+import { SetPasswordDocument } from "../gql/graphql";
+import { asApiError, execute, fieldErrors, userScope, type ApiError } from "../lib/api";
+import { useGo } from "../lib/scope";
+import { passwordIsSet, restore, signIn, signInOnce, useSession } from "../lib/session";
+import { Button } from "../ui/Button";
+import { TextField } from "../ui/Field";
+import { Mark } from "../ui/Mark";
+import { ErrorBand } from "../ui/States";
+import styles from "./pages.module.css";
+
+export function SignInForm({ email: known, onDone }: { email?: string; onDone(): void }) {
+  const [email, setEmail] = useState(known ?? "");
+  const [password, setPassword] = useState("");
+  const [error, setError] = useState<ApiError | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  async function submit(event: FormEvent) {
+    event.preventDefault();
+    if (busy) return;
+    setBusy(true);
+    setError(null);
+    try {
+      await signIn(email.trim(), password);
+      onDone();
+    } catch (reason) {
+      setError(asApiError(reason));
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const wrong = error?.code === "UNAUTHENTICATED";
+  return (
+    <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
+      <TextField label="Email" name="email" type="email" autoComplete="username" value={email} onChange={setEmail} autoFocus={!known} />
+      <TextField
+        label="Password"
+        name="password"
+        type="password"
+        autoComplete="current-password"
+        value={password}
+        onChange={setPassword}
+        autoFocus={Boolean(known)}
+        error={wrong ? "Email and password do not match an account." : null}
+      />
+      {error && !wrong && <ErrorBand what="Sign-in failed" error={error} />}
+      <Button type="submit" tone="primary" isDisabled={busy || !email || !password}>
+        {busy ? "Signing in…" : "Sign in"}
+      </Button>
+    </form>
+  );
+}
+
+const shortestPassword = 12;
+
+function SetPasswordForm({ onDone }: { onDone(): void }) {
+  const [password, setPassword] = useState("");
+  const [error, setError] = useState<ApiError | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  async function submit(event: FormEvent) {
+    event.preventDefault();
+    if (busy || password.length < shortestPassword) return;
+    setBusy(true);
+    setError(null);
+    try {
+      await execute(SetPasswordDocument, { password }, userScope);
+      passwordIsSet();
+      onDone();
+    } catch (reason) {
+      setError(asApiError(reason));
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const short = password.length > 0 && password.length < shortestPassword;
+  return (
+    <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
+      <h1>Set a password</h1>
+      <p className={styles.sub}>The link worked once and will not work again. With a password you can sign in next time.</p>
+      <TextField
+        label="New password"
+        type="password"
+        autoComplete="new-password"
+        value={password}
+        onChange={setPassword}
+        autoFocus
+        error={fieldErrors(error).password}
+        hint={short ? `${shortestPassword - password.length} more characters` : `At least ${shortestPassword} characters; a few words are best.`}
+        good={password.length >= shortestPassword ? "Long enough" : null}
+      />
+      {error && !fieldErrors(error).password && <ErrorBand what="The password was not set" error={error} />}
+      <div className={styles.actions}>
+        <Button type="submit" tone="primary" isDisabled={busy || password.length < shortestPassword}>
+          Set password
+        </Button>
+        <Button tone="quiet" onPress={onDone}>
+          Not now
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+export function SignInPage() {
+  const session = useSession();
+  const { next } = useSearch({ strict: false });
+  const go = useGo();
+  const [offer, setOffer] = useState(false);
+  const [linkError, setLinkError] = useState<ApiError | null>(null);
+  const [redeeming, setRedeeming] = useState(() => location.hash.startsWith("#token="));
+  const once = useRef(false);
+
+  const leave = () => go(next?.startsWith("/") && !next.startsWith("//") ? next : "/");
+
+  useEffect(() => {
+    if (!redeeming || once.current) return;
+    once.current = true;
+    const token = decodeURIComponent(location.hash.slice("#token=".length));
+    history.replaceState(history.state, "", location.pathname + location.search);
+    void signInOnce(token)
+      .then(() => setOffer(true))
+      .catch((reason: unknown) => setLinkError(asApiError(reason)))
+      .finally(() => setRedeeming(false));
+  }, [redeeming]);
+
+  const signedIn = session.phase === "signed-in";
+  const mayOffer = offer && signedIn && !session.user.hasPassword;
+  const done = signedIn && !redeeming && !mayOffer;
+  useEffect(() => {
+    if (done) leave();
+    // Leaving happens once, when there is nothing left to ask.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [done]);
+
+  return (
+    <div className={styles.signIn}>
+      <aside className={styles.art}>
+        <div className={styles.artBrand}>
+          <Mark />
+          <span>Sankofa Phoenix</span>
+        </div>
+        <Mark className={styles.artBird} />
+        <div className={styles.artWords}>
+          <h2>Go back and fetch it.</h2>
+          <p>A cloud on machines you own: it says what it knows, counts what it promised, and brings back what was lost.</p>
+        </div>
+      </aside>
+      <main className={styles.signInPanel}>
+        {redeeming ? (
+          <h1>Opening your link…</h1>
+        ) : session.phase === "unreachable" ? (
+          <ErrorBand what="The portal cannot reach its server" error={session.error} onRetry={() => void restore()} />
+        ) : mayOffer ? (
+          <SetPasswordForm onDone={leave} />
+        ) : signedIn ? (
+          <h1>Opening…</h1>
+        ) : (
+          <>
+            <h1>Sign in</h1>
+            {linkError && (
+              <ErrorBand
+                what="The link did not work"
+                error={linkError}
+              />
+            )}
+            <SignInForm onDone={() => undefined} />
+          </>
+        )}
+      </main>
+    </div>
+  );
+}

@@ -1,0 +1,224 @@
+import { useCallback, useMemo, useState } from "react";
+import { useSearch } from "@tanstack/react-router";
+import Plus from "lucide-react/dist/esm/icons/plus.mjs";
+import { CreateTenantDocument, TenantListDocument, type TenantFieldsFragment, type TenantTier } from "../gql/graphql";
+import { newIdempotencyKey } from "../lib/api";
+import type { ListSpec } from "../lib/list";
+import { notify } from "../lib/notices";
+import { useConnection, useGo, useLiveList, useSetSearch } from "../lib/scope";
+import { reload } from "../lib/session";
+import { useDebounced } from "../lib/useDebounced";
+import type { TenantSearchParams } from "../router";
+import { usePageKeys } from "../shell/keys";
+import { Copyable, TenantStatusMark, When } from "../ui/badges";
+import { Button } from "../ui/Button";
+import { DataGrid, type Column } from "../ui/DataGrid";
+import { FormDialog } from "../ui/Dialog";
+import { Select, TextField } from "../ui/Field";
+import { Empty } from "../ui/States";
+import { nameProblem } from "./createMachine.logic";
+import styles from "./pages.module.css";
+import ui from "../ui/ui.module.css";
+
+type Tenant = TenantFieldsFragment;
+
+const compareBy = {
+  NAME: (a: Tenant, b: Tenant) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id < b.id ? -1 : 1),
+  CREATED_AT: (a: Tenant, b: Tenant) => Date.parse(a.createdAt) - Date.parse(b.createdAt),
+};
+
+const columns: Column<Tenant>[] = [
+  { id: "display", header: "Tenant", width: 220, grow: 2, cell: (row) => <span className={ui.label}>{row.displayName}</span> },
+  { id: "name", header: "Name", width: 160, grow: 1, order: "NAME", cell: (row) => <code>{row.name}</code> },
+  { id: "tier", header: "Tier", width: 120, cell: (row) => <span className={ui.tag}>{row.tier.toLowerCase()}</span> },
+  { id: "status", header: "Status", width: 120, cell: (row) => <TenantStatusMark status={row.status} /> },
+  { id: "created", header: "Created", width: 110, order: "CREATED_AT", cell: (row) => <When at={row.createdAt} /> },
+  { id: "id", header: "Id", width: 290, cell: (row) => <Copyable text={row.id} label={`id of ${row.name}`} /> },
+];
+
+export function TenantsPage() {
+  const connection = useConnection();
+  const search = useSearch({ strict: false }) as TenantSearchParams;
+  const setSearch = useSetSearch();
+  const go = useGo();
+  const [typed, setTyped] = useState(search.q ?? "");
+  useDebounced(typed, (text) => setSearch({ q: text || null }));
+  const create = () => setSearch({ create: "1" });
+  usePageKeys({ c: create });
+
+  const { q, sort = "NAME", dir = "ASC" } = search;
+  const key = `tenants?${q ?? ""}&${sort}&${dir}`;
+  const fits = useCallback((tenant: Tenant) => !q || tenant.name.includes(q), [q]);
+  const spec = useMemo<ListSpec<Tenant>>(() => {
+    const sign = dir === "ASC" ? 1 : -1;
+    return {
+      key,
+      topic: "Tenant",
+      load: async (first, after) =>
+        (
+          await connection.query(TenantListDocument, {
+            first,
+            after,
+            filter: q ? { name: { contains: q } } : null,
+            orderBy: sort,
+            direction: dir,
+          })
+        ).tenants,
+      belongs: fits,
+      compare: (a, b) => sign * compareBy[sort](a, b),
+    };
+  }, [connection, key, q, sort, dir, fits]);
+  const list = useLiveList(spec);
+
+  return (
+    <>
+      <div className={styles.head}>
+        <h1>Tenants</h1>
+        <span className={styles.sub} data-testid="total">
+          {list.state.phase === "ready" && list.state.total}
+        </span>
+        <span className={styles.spring} />
+        <Button tone="primary" onPress={create}>
+          <Plus aria-hidden />
+          Create tenant
+        </Button>
+      </div>
+      <div className={styles.filters}>
+        <input
+          data-filter
+          type="search"
+          className={`${ui.input} ${styles.filterInput}`}
+          placeholder="Filter by name"
+          aria-label="Filter by name"
+          value={typed}
+          onChange={(event) => setTyped(event.target.value)}
+        />
+      </div>
+      <DataGrid
+        label="Tenants"
+        name="tenants"
+        columns={columns}
+        state={list.state}
+        sort={{ by: sort, direction: dir }}
+        onSort={({ by, direction }) => setSearch({ sort: by, dir: direction })}
+        onOpen={(tenant) => go(`/t/${tenant.name}/virtual-machines`)}
+        actions={(tenant) => [
+          { id: "machines", label: "Virtual machines", run: () => go(`/t/${tenant.name}/virtual-machines`) },
+          { id: "incidents", label: "Incidents", run: () => go(`/t/${tenant.name}/incidents`) },
+          { id: "create", label: "Create virtual machine", run: () => go(`/t/${tenant.name}/virtual-machines/new`) },
+        ]}
+        fits={fits}
+        onHold={list.hold}
+        onShowWaiting={list.showWaiting}
+        onMore={list.more}
+        onRetry={list.retry}
+        resetKey={key}
+        pageKeys
+        empty={
+          q ? (
+            <Empty
+              title="No tenant matches the filter"
+              actions={
+                <Button
+                  onPress={() => {
+                    setTyped("");
+                    setSearch({ q: null });
+                  }}
+                >
+                  Clear the filter
+                </Button>
+              }
+            />
+          ) : (
+            <Empty
+              art
+              title="Welcome. The first step is a tenant."
+              actions={
+                <Button tone="primary" onPress={create}>
+                  Create the first tenant
+                </Button>
+              }
+            >
+              A tenant is a customer's walled space: its members, its machines, its limits. Then you create a machine in it
+              and open its console.
+            </Empty>
+          )
+        }
+      />
+      <CreateTenantDialog open={search.create !== undefined} onClose={() => setSearch({ create: null })} />
+    </>
+  );
+}
+
+const tiers: { id: TenantTier; label: string; hint: string }[] = [
+  { id: "FREE", label: "Free", hint: "Small limits" },
+  { id: "STANDARD", label: "Standard", hint: "The usual one" },
+  { id: "ENTERPRISE", label: "Enterprise", hint: "Large limits" },
+  { id: "SOVEREIGN", label: "Sovereign", hint: "Apart from all others" },
+];
+
+/** "Côte d'Ivoire Télécom" to "cote-d-ivoire-telecom". */
+export const suggestName = (displayName: string) =>
+  displayName
+    .normalize("NFD")
+    .replace(/\p{Diacritic}/gu, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 63);
+
+function CreateTenantDialog({ open, onClose }: { open: boolean; onClose(): void }) {
+  const connection = useConnection();
+  const go = useGo();
+  const [displayName, setDisplayName] = useState("");
+  const [ownName, setOwnName] = useState<string | null>(null);
+  const [tier, setTier] = useState<TenantTier>("STANDARD");
+  const [key, setKey] = useState(newIdempotencyKey);
+  const name = ownName ?? suggestName(displayName);
+  const problem = name ? nameProblem(name) : null;
+
+  async function create() {
+    const { createTenant } = await connection.mutate(CreateTenantDocument, {
+      input: { name, displayName: displayName.trim() || name, tier },
+      key,
+    });
+    setKey(newIdempotencyKey());
+    setDisplayName("");
+    setOwnName(null);
+    notify("ok", `${createTenant.tenant.displayName} is created; you are its owner.`);
+    await reload();
+    go(`/t/${createTenant.tenant.name}/virtual-machines`);
+  }
+
+  return (
+    <FormDialog title="Create a tenant" submit="Create tenant" open={open} onClose={onClose} ready={name !== "" && !problem} onSubmit={create}>
+      {(errors) => (
+        <>
+          <TextField
+            label="Display name"
+            value={displayName}
+            onChange={(value) => {
+              setDisplayName(value);
+              setKey(newIdempotencyKey());
+            }}
+            error={errors.displayName}
+            hint="As people know it."
+            autoFocus
+          />
+          <TextField
+            label="Name"
+            value={name}
+            onChange={(value) => {
+              setOwnName(value);
+              setKey(newIdempotencyKey());
+            }}
+            error={errors.name ?? problem}
+            hint="Part of addresses; lower-case letters, digits and hyphens. It stays."
+            mono
+          />
+          <Select label="Tier" value={tier} onChange={(value) => setTier(value as TenantTier)} options={tiers} error={errors.tier} />
+        </>
+      )}
+    </FormDialog>
+  );
+}

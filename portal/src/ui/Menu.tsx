@@ -1,0 +1,95 @@
+import type { ComponentType, ReactNode, RefObject, SVGProps } from "react";
+import { Menu as AriaMenu, MenuItem, MenuTrigger } from "react-aria-components/Menu";
+import { Popover } from "react-aria-components/Popover";
+import { Separator } from "react-aria-components/Separator";
+import styles from "./ui.module.css";
+
+export interface Action {
+  id: string;
+  label: string;
+  icon?: ComponentType<SVGProps<SVGSVGElement>>;
+  run(): void;
+  /** Why it is not possible now. */
+  denied?: string | null;
+  danger?: boolean;
+  shortcut?: string;
+}
+
+function Items({ label, actions }: { label: string; actions: readonly Action[] }) {
+  const danger = actions.findIndex((action) => action.danger);
+  return (
+    <AriaMenu
+      aria-label={label}
+      className={styles.menu!}
+      onAction={(key) => actions.find((action) => action.id === key)?.run()}
+      disabledKeys={actions.filter((action) => action.denied).map((action) => action.id)}
+      autoFocus="first"
+    >
+      {actions.flatMap((action, index) => {
+        const item = (
+          <MenuItem
+            key={action.id}
+            id={action.id}
+            textValue={action.label}
+            className={styles.item!}
+            data-tone={action.danger ? "danger" : undefined}
+          >
+            {action.icon && <action.icon aria-hidden />}
+            <span className={styles.itemText}>
+              {action.label}
+              {action.denied && <span className={styles.itemHint}>{action.denied}</span>}
+            </span>
+            {action.shortcut && <span className={styles.itemKey}>{action.shortcut}</span>}
+          </MenuItem>
+        );
+        return index === danger && index > 0
+          ? [<Separator key={`line-${action.id}`} className={styles.separator!} />, item]
+          : [item];
+      })}
+    </AriaMenu>
+  );
+}
+
+export function ActionMenu({ label, actions, children }: { label: string; actions: readonly Action[]; children: ReactNode }) {
+  return (
+    <MenuTrigger>
+      {children}
+      <Popover className={styles.popover!} placement="bottom end">
+        <Items label={label} actions={actions} />
+      </Popover>
+    </MenuTrigger>
+  );
+}
+
+interface AnchoredMenuProps {
+  label: string;
+  actions: readonly Action[];
+  anchor: RefObject<HTMLElement | null>;
+  open: boolean;
+  onClose(): void;
+}
+
+/** One menu for all rows of a grid, placed beside whichever row asked for it. */
+export function AnchoredMenu({ label, actions, anchor, open, onClose }: AnchoredMenuProps) {
+  return (
+    <Popover
+      className={styles.popover!}
+      triggerRef={anchor}
+      isOpen={open}
+      onOpenChange={(next) => !next && onClose()}
+      placement="bottom end"
+      aria-label={label}
+    >
+      <Items
+        label={label}
+        actions={actions.map((action) => ({
+          ...action,
+          run: () => {
+            onClose();
+            action.run();
+          },
+        }))}
+      />
+    </Popover>
+  );
+}
