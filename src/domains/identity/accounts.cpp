@@ -21,8 +21,8 @@ std::string text_of(const boost::json::object& args, std::string_view key) {
 }
 
 /// Accounts are the platform's: inside a tenant's walls they cannot be changed.
-Status check_platform_scope(const api::RequestContext& request) {
-  if (request.platform_scope()) return {};
+Status check_platform_transaction(api::MutationContext& context) {
+  if (context.tx().scope().role == pg::Role::kPlatform) return {};
   return Error(Code::kFailedPrecondition, "scope.platform_required", "This is not done inside of a tenant.")
       .with_next_action("Repeat the request without choosing a tenant.");
 }
@@ -31,7 +31,7 @@ Status check_platform_scope(const api::RequestContext& request) {
 
 asio::awaitable<Result<boost::json::object>> Identity::create_user(api::MutationContext& context,
                                                                    boost::json::object args) {
-  PHX_CO_CHECK(check_platform_scope(context.request()));
+  PHX_CO_CHECK(check_platform_transaction(context));
   const auto& input = args.at("input").as_object();
   PHX_CO_TRY(const auto email, check_email(text_of(input, "email"), "input.email"));
   PHX_CO_TRY(const auto name, check_display_name(text_of(input, "name"), "input.name"));
@@ -55,9 +55,12 @@ asio::awaitable<Result<boost::json::object>> Identity::create_user(api::Mutation
 
 asio::awaitable<Result<boost::json::object>> Identity::set_password(api::MutationContext& context,
                                                                     boost::json::object args) {
-  PHX_CO_CHECK(check_platform_scope(context.request()));
+  PHX_CO_CHECK(check_platform_transaction(context));
   const auto& principal = context.request().principal;
   const Uuid user = principal.user_id;
+  // Else a token that was given away for one tenant could turn itself into the whole account.
+  if (principal.token_tenant)
+    co_return permission_denied("user.token_bound", "A token of one tenant cannot change the account's password.");
   const auto password = text_of(args, "password");
   PHX_CO_CHECK(check_password(password, principal.email, "password"));
 

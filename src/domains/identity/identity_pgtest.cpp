@@ -670,6 +670,18 @@ TEST_F(IdentityTest, SettingAPasswordNeedsTheCurrentOneAndEndsOtherProofs) {
   EXPECT_EQ(set({{"current", "another long password"}, {"password", "yet another password"}}), "auth.locked ");
 }
 
+TEST_F(IdentityTest, ATokenOfOneTenantCannotTakeTheAccount) {
+  api::RequestContext request;
+  request.principal.kind = api::PrincipalKind::kUser;
+  request.principal.user_id = add_user("ada@example.org", std::nullopt, true);
+  request.principal.email = "ada@example.org";
+  request.principal.token_tenant = server.tenants.id;
+  const auto outcome = Mutation(server, request).run("setPassword", {{"password", kPassword}});
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().reason(), "user.token_bound");
+  EXPECT_EQ(db.value("select count(*) from phoenix.user_passwords"), "0");
+}
+
 TEST_F(IdentityTest, TheFirstPasswordNeedsNoCurrentOne) {
   const Uuid ada = add_user("ada@example.org", std::nullopt, true);
   api::RequestContext request;
