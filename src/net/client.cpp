@@ -63,7 +63,9 @@ bool is_idempotent(std::string_view method) {
 }
 
 Status check(const ClientRequest& request) {
-  const auto bad = [](std::string message) { return invalid_argument("http_client.bad_request", "", std::move(message)); };
+  const auto bad = [](std::string message) {
+    return invalid_argument("http_client.bad_request", "", std::move(message));
+  };
   if (!is_token(request.method)) return bad("The method is not a valid token.");
   for (const auto& [name, value] : request.headers) {
     if (!is_token(name) || !is_field_value(value)) return bad("A header has an invalid name or value.");
@@ -82,9 +84,7 @@ std::string head_of(const ClientRequest& request, const Url& url, const std::str
   return head + "\r\n";
 }
 
-Error timed_out() {
-  return {Code::kDeadlineExceeded, "http_client.timeout", "The other side did not answer in time."};
-}
+Error timed_out() { return {Code::kDeadlineExceeded, "http_client.timeout", "The other side did not answer in time."}; }
 
 class PooledClient final : public HttpClient {
  public:
@@ -114,7 +114,8 @@ class PooledClient final : public HttpClient {
       const auto& [kind, detail] = dialled.error();
       if (kind == DialFailure::Kind::kTimeout) co_return timed_out().with_internal(detail);
       if (kind == DialFailure::Kind::kTls)
-        co_return Error(Code::kUnavailable, "http_client.tls", "The other side could not prove who it is: " + detail + ".");
+        co_return Error(Code::kUnavailable, "http_client.tls",
+                        "The other side could not prove who it is: " + detail + ".");
       co_return Error(Code::kUnavailable, "http_client.connect", "The other side cannot be reached: " + detail + ".");
     }
     auto attempt = co_await exchange(std::move(*dialled), head, request, place);
@@ -202,8 +203,8 @@ class PooledClient final : public HttpClient {
       if (failed) co_return broken(ended);
       break;
     }
-    const bool reusable = !unwritten && parser->keep_alive() && !parser->need_eof() && in.size() == 0 &&
-                          parser->response.status != 101;
+    const bool reusable =
+        !unwritten && parser->keep_alive() && !parser->need_eof() && in.size() == 0 && parser->response.status != 101;
     if (reusable) keep(place, std::move(stream));
     co_return Attempt{std::move(parser->response), true};
   }
@@ -219,7 +220,8 @@ class PooledClient final : public HttpClient {
 Result<std::unique_ptr<HttpClient>> make_http_client(asio::any_io_executor executor, ClientOptions options) {
   auto tls = TlsContext::make(options.ca_file);
   if (!tls)
-    return Error(Code::kFailedPrecondition, "http_client.ca", tls.error().message()).with_internal(tls.error().internal());
+    return Error(Code::kFailedPrecondition, "http_client.ca", tls.error().message())
+        .with_internal(tls.error().internal());
   return std::make_unique<PooledClient>(std::move(executor), std::move(options), std::move(*tls));
 }
 

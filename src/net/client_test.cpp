@@ -56,9 +56,9 @@ class ClientTest : public testing::Test {
       response.headers.add("Location", "/elsewhere");
       co_return response;
     }
-    auto response = text_response(request.path == "/missing" ? 404 : 200,
-                                  request.method + " " + request.target + " [" + request.body + "] " +
-                                      std::string(request.headers.get("Host")));
+    auto response = text_response(
+        request.path == "/missing" ? 404 : 200,
+        request.method + " " + request.target + " [" + request.body + "] " + std::string(request.headers.get("Host")));
     response.headers.add("X-Agent", request.headers.get("User-Agent"));
     response.headers.add("X-Local", request.peer.local ? "yes" : "no");
     co_return response;
@@ -322,9 +322,7 @@ TEST_F(ClientTest, ReadsAnAnswerGivenBeforeTheBodyWasTaken) {
 /// A certificate authority made for one test run, and a server certificate from it.
 class Authority {
  public:
-  Authority() : key_(EVP_EC_gen("P-256")) {
-    certificate_ = issue("Phoenix test authority", key_, true, "");
-  }
+  Authority() : key_(EVP_EC_gen("P-256")) { certificate_ = issue("Phoenix test authority", key_, true, ""); }
   ~Authority() {
     X509_free(certificate_);
     EVP_PKEY_free(key_);
@@ -332,14 +330,17 @@ class Authority {
   Authority(const Authority&) = delete;
   Authority& operator=(const Authority&) = delete;
 
-  std::string pem() const { return pem_of([this](BIO* out) { PEM_write_bio_X509(out, certificate_); }); }
+  std::string pem() const {
+    return pem_of([this](BIO* out) { PEM_write_bio_X509(out, certificate_); });
+  }
 
   asio::ssl::context server_context(const char* alternative_names) {
     EVP_PKEY* key = EVP_EC_gen("P-256");
     X509* leaf = issue("server", key, false, alternative_names);
     asio::ssl::context context(asio::ssl::context::tls_server);
     const auto chain = pem_of([leaf](BIO* out) { PEM_write_bio_X509(out, leaf); });
-    const auto secret = pem_of([key](BIO* out) { PEM_write_bio_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr); });
+    const auto secret =
+        pem_of([key](BIO* out) { PEM_write_bio_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr); });
     context.use_certificate_chain(asio::buffer(chain));
     context.use_private_key(asio::buffer(secret), asio::ssl::context::pem);
     X509_free(leaf);
@@ -411,8 +412,7 @@ class TlsServer {
       co_await stream.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
       const char* asked = SSL_get_servername(stream.native_handle(), TLSEXT_NAMETYPE_host_name);
       const std::string name = asked ? asked : "(none)";
-      const auto answer =
-          "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(name.size()) + "\r\n\r\n" + name;
+      const auto answer = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(name.size()) + "\r\n\r\n" + name;
       while (true) {
         std::string seen;
         char chunk[1024];

@@ -108,7 +108,9 @@ Response text_response(int status, std::string body, std::string_view content_ty
   return response;
 }
 
-Response json_response(int status, std::string json) { return text_response(status, std::move(json), "application/json"); }
+Response json_response(int status, std::string json) {
+  return text_response(status, std::move(json), "application/json");
+}
 
 Response error_response(const Error& error, int status) {
   const auto& info = code_info(error.code());
@@ -123,8 +125,7 @@ Response error_response(const Error& error, int status) {
   auto response = json_response(status != 0 ? status : info.http_status, boost::json::serialize(whole));
   response.headers.add("Cache-Control", "no-store");
   if (const auto after = error.retry_after())
-    response.headers.add("Retry-After",
-                         fmt::format("{}", std::chrono::ceil<std::chrono::seconds>(*after).count()));
+    response.headers.add("Retry-After", fmt::format("{}", std::chrono::ceil<std::chrono::seconds>(*after).count()));
   return response;
 }
 

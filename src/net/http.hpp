@@ -78,11 +78,11 @@ struct Peer {
 };
 
 struct Request {
-  std::string method;   ///< "GET"; case-sensitive
-  std::string target;   ///< as received: "/vm%201?x=1"
-  std::string path;     ///< percent-decoded, begins with '/' (or is "*"): "/vm 1"
-  std::string query;    ///< raw, without '?': "x=1"; see net/url.hpp
-  int version = 11;     ///< 10 or 11
+  std::string method;  ///< "GET"; case-sensitive
+  std::string target;  ///< as received: "/vm%201?x=1"
+  std::string path;    ///< percent-decoded, begins with '/' (or is "*"): "/vm 1"
+  std::string query;   ///< raw, without '?': "x=1"; see net/url.hpp
+  int version = 11;    ///< 10 or 11
   Headers headers;
   std::string body;
   Peer peer;

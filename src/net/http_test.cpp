@@ -46,8 +46,9 @@ TEST(Http, ErrorsBecomeJson) {
   EXPECT_EQ(response.status, 429);
   EXPECT_EQ(response.headers.get("Retry-After"), "2");
   EXPECT_EQ(response.headers.get("Content-Type"), "application/json");
-  EXPECT_EQ(response.body_text(),
-            R"({"error":{"code":"RATE_LIMITED","reason":"limit.reached","message":"Say \"please\".","field":"input.name"}})");
+  EXPECT_EQ(
+      response.body_text(),
+      R"({"error":{"code":"RATE_LIMITED","reason":"limit.reached","message":"Say \"please\".","field":"input.name"}})");
   EXPECT_EQ(error_response(not_found("x.y", "z"), 410).status, 410);
 }
 

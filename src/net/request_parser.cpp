@@ -24,7 +24,8 @@ std::unexpected<Refusal> refuse(int status, std::string_view reason, std::string
 std::unexpected<Refusal> refuse(boost::beast::error_code failed, const ServerLimits& limits) {
   if (failed == http::error::body_limit)
     return refuse(413, "http.body_too_large", fmt::format("The body is larger than {} bytes.", limits.max_body_bytes));
-  if (failed == http::error::bad_version) return refuse(505, "http.version", "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
+  if (failed == http::error::bad_version)
+    return refuse(505, "http.version", "Only HTTP/1.0 and HTTP/1.1 are spoken here.");
   if (failed == http::error::bad_transfer_encoding || failed == http::error::bad_content_length ||
       failed == http::error::multiple_content_length)
     return refuse(400, "http.ambiguous_length", "The length of the body is given more than once, or not as a number.");
@@ -51,15 +52,18 @@ bool RequestParser::is_upgrade() const {
 }
 
 std::expected<void, Refusal> RequestParser::check_line(std::string_view line) {
-  if (line.find('\r') != line.npos) return refuse(400, "http.bare_cr", "A carriage return must be followed by a line feed.");
+  if (line.find('\r') != line.npos)
+    return refuse(400, "http.bare_cr", "A carriage return must be followed by a line feed.");
   if (line.find('\0') != line.npos) return refuse(400, "http.nul", "A header holds no NUL.");
   if (lines_ == 0) {
     if (line.size() > limits_.max_target_bytes)
-      return refuse(414, "http.target_too_long", fmt::format("The request line is longer than {} bytes.", limits_.max_target_bytes));
+      return refuse(414, "http.target_too_long",
+                    fmt::format("The request line is longer than {} bytes.", limits_.max_target_bytes));
     return {};
   }
   if (lines_ > limits_.max_headers)
-    return refuse(431, "http.too_many_headers", fmt::format("There are more than {} header fields.", limits_.max_headers));
+    return refuse(431, "http.too_many_headers",
+                  fmt::format("There are more than {} header fields.", limits_.max_headers));
   if (line.front() == ' ' || line.front() == '\t')
     return refuse(400, "http.folded_header", "Folded header lines are not accepted.");
   const auto colon = line.find(':');
@@ -70,13 +74,13 @@ std::expected<void, Refusal> RequestParser::check_line(std::string_view line) {
 
 RequestParser::Consumed RequestParser::read_header(std::string_view data) {
   const auto too_large = [this] {
-    return refuse(431, "http.header_too_large", fmt::format("The header is larger than {} bytes.", limits_.max_header_bytes));
+    return refuse(431, "http.header_too_large",
+                  fmt::format("The header is larger than {} bytes.", limits_.max_header_bytes));
   };
   while (true) {
     const auto feed = data.find('\n', line_start_);
     if (feed == data.npos) break;
-    if (feed == 0 || data[feed - 1] != '\r')
-      return refuse(400, "http.bare_lf", "Header lines end with CR LF.");
+    if (feed == 0 || data[feed - 1] != '\r') return refuse(400, "http.bare_lf", "Header lines end with CR LF.");
     const auto line = data.substr(line_start_, feed - 1 - line_start_);
     if (line.empty() && lines_ == 0) {
       // RFC 9112 2.2: an empty line before the request line is skipped.
@@ -101,7 +105,8 @@ RequestParser::Consumed RequestParser::read_header(std::string_view data) {
     line_start_ = feed + 1;
   }
   if (lines_ == 0 && data.size() - line_start_ > limits_.max_target_bytes)
-    return refuse(414, "http.target_too_long", fmt::format("The request line is longer than {} bytes.", limits_.max_target_bytes));
+    return refuse(414, "http.target_too_long",
+                  fmt::format("The request line is longer than {} bytes.", limits_.max_target_bytes));
   if (data.size() > limits_.max_header_bytes) return too_large();
   return 0;
 }
@@ -120,7 +125,8 @@ std::expected<void, Refusal> RequestParser::check_header() {
   const auto codings = headers.all("Transfer-Encoding");
   if (!codings.empty()) {
     if (!lengths.empty() || request_.version == 10)
-      return refuse(400, "http.ambiguous_length", "Transfer-Encoding stands neither beside Content-Length nor in HTTP/1.0.");
+      return refuse(400, "http.ambiguous_length",
+                    "Transfer-Encoding stands neither beside Content-Length nor in HTTP/1.0.");
     if (codings.size() > 1 || !iequals(codings[0], "chunked"))
       return refuse(501, "http.transfer_encoding", "The only transfer coding understood here is chunked.");
   }
@@ -145,7 +151,8 @@ std::expected<void, Refusal> RequestParser::split_target() {
   if (!target.starts_with('/')) {
     // The absolute form, as sent to proxies: its authority says nothing that Host does not.
     const auto scheme = target.find("://");
-    if (scheme == target.npos || !(iequals(target.substr(0, scheme), "http") || iequals(target.substr(0, scheme), "https")))
+    if (scheme == target.npos ||
+        !(iequals(target.substr(0, scheme), "http") || iequals(target.substr(0, scheme), "https")))
       return bad();
     const auto rest = target.substr(scheme + 3);
     const auto end = rest.find_first_of("/?");

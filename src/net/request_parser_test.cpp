@@ -58,8 +58,8 @@ Outcome feed_all_ways(std::string_view bytes, const ServerLimits& limits = {}) {
 }
 
 TEST(RequestParser, ReadsARequestInAnyPieces) {
-  const auto outcome = feed_all_ways(
-      "POST /vm%201/x?a=1&b HTTP/1.1\r\nHost: h\r\nX-A:  padded \r\nContent-Length: 5\r\n\r\nhello");
+  const auto outcome =
+      feed_all_ways("POST /vm%201/x?a=1&b HTTP/1.1\r\nHost: h\r\nX-A:  padded \r\nContent-Length: 5\r\n\r\nhello");
   ASSERT_TRUE(outcome.done);
   EXPECT_EQ(outcome.request.method, "POST");
   EXPECT_EQ(outcome.request.path, "/vm 1/x");
@@ -144,25 +144,24 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Malformed, RefusedTest,
-    testing::Values(
-        Bad{"NoHost", "GET / HTTP/1.1\r\nX: y\r\n\r\n", 400, "http.host"},
-        Bad{"TwoHosts", kGet + "Host: i\r\n\r\n", 400, "http.host"},
-        Bad{"Nul", kGet + std::string("X-A: a\0b\r\n\r\n", 12), 400, "http.nul"},
-        Bad{"NoColon", kGet + "nonsense\r\n\r\n", 400, "http.bad_header"},
-        Bad{"EmptyName", kGet + ": x\r\n\r\n", 400, "http.bad_header"},
-        Bad{"OddName", kGet + "X(A): x\r\n\r\n", 400, "http.bad_header"},
-        Bad{"NewVersion", "GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505, "http.version"},
-        Bad{"NotHttp", "\x16\x03\x01 hello\r\n\r\n", 400, "http.malformed"},
-        Bad{"BadEscape", "GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
-        Bad{"EscapedNul", "GET /a%00b HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
-        Bad{"EscapedNewline", "GET /a%0d%0ab HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
-        Bad{"Fragment", "GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
-        Bad{"Relative", "GET a HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
-        Bad{"OtherScheme", "GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
-        Bad{"StarGet", "GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
-        Bad{"Connect", "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 501, "http.connect"},
-        Bad{"Expectation", kPost + "Expect: magic\r\nContent-Length: 1\r\n\r\na", 417, "http.expectation"},
-        Bad{"TooManyEmptyLines", "\r\n\r\n\r\n\r\n\r\n\r\n" + kGet + "\r\n", 400, "http.malformed"}),
+    testing::Values(Bad{"NoHost", "GET / HTTP/1.1\r\nX: y\r\n\r\n", 400, "http.host"},
+                    Bad{"TwoHosts", kGet + "Host: i\r\n\r\n", 400, "http.host"},
+                    Bad{"Nul", kGet + std::string("X-A: a\0b\r\n\r\n", 12), 400, "http.nul"},
+                    Bad{"NoColon", kGet + "nonsense\r\n\r\n", 400, "http.bad_header"},
+                    Bad{"EmptyName", kGet + ": x\r\n\r\n", 400, "http.bad_header"},
+                    Bad{"OddName", kGet + "X(A): x\r\n\r\n", 400, "http.bad_header"},
+                    Bad{"NewVersion", "GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505, "http.version"},
+                    Bad{"NotHttp", "\x16\x03\x01 hello\r\n\r\n", 400, "http.malformed"},
+                    Bad{"BadEscape", "GET /%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
+                    Bad{"EscapedNul", "GET /a%00b HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
+                    Bad{"EscapedNewline", "GET /a%0d%0ab HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
+                    Bad{"Fragment", "GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
+                    Bad{"Relative", "GET a HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
+                    Bad{"OtherScheme", "GET ftp://h/ HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
+                    Bad{"StarGet", "GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400, "http.bad_target"},
+                    Bad{"Connect", "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 501, "http.connect"},
+                    Bad{"Expectation", kPost + "Expect: magic\r\nContent-Length: 1\r\n\r\na", 417, "http.expectation"},
+                    Bad{"TooManyEmptyLines", "\r\n\r\n\r\n\r\n\r\n\r\n" + kGet + "\r\n", 400, "http.malformed"}),
     [](const auto& each) { return each.param.name; });
 
 TEST(RequestParser, EnforcesItsLimits) {

@@ -43,7 +43,8 @@ Error listen_failure(std::string where, const error_code& why) {
 std::string http_date(Instant at) {
   using namespace std::chrono;
   static constexpr std::array kDays{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  static constexpr std::array kMonths{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const auto day = floor<days>(at);
   const year_month_day date{day};
   const hh_mm_ss time{floor<seconds>(at - day)};
@@ -114,8 +115,8 @@ struct HttpServer::Impl {
     Stream stream;
     Peer peer;
     boost::beast::flat_buffer in;
-    bool idle = false;   // waits for a request's first byte
-    bool first = true;   // has not sent a request yet
+    bool idle = false;  // waits for a request's first byte
+    bool first = true;  // has not sent a request yet
     std::shared_ptr<WebSocket::Impl> websocket;
     std::unique_ptr<WebSocketSession> session;
   };
@@ -326,7 +327,8 @@ struct HttpServer::Impl {
   }
 
   static Refusal too_slow(std::string_view what) {
-    return {408, Error(Code::kDeadlineExceeded, "http.too_slow", fmt::format("The {} of the request came too slowly.", what))};
+    return {408, Error(Code::kDeadlineExceeded, "http.too_slow",
+                       fmt::format("The {} of the request came too slowly.", what))};
   }
 
   asio::awaitable<Next> refuse(Connection& connection, const RequestParser& parser, Refusal refusal) {
@@ -385,7 +387,8 @@ struct HttpServer::Impl {
     const auto text = response.body_text();
     const auto head = head_of(response, text.size(), version, keep);
     const auto body = bodiless ? asio::const_buffer() : asio::buffer(text.data(), text.size());
-    if (co_await connection.stream.write_all(asio::buffer(head), body, time_for(head.size() + body.size()))) co_return Next::kCut;
+    if (co_await connection.stream.write_all(asio::buffer(head), body, time_for(head.size() + body.size())))
+      co_return Next::kCut;
     co_return keep ? Next::kNextRequest : Next::kLinger;
   }
 
@@ -441,12 +444,15 @@ struct HttpServer::Impl {
       refusal = error_response(Error(Code::kUnavailable, "http.draining", "The server is going away; connect again.")
                                    .with_retry_after(std::chrono::seconds(1)));
     } else if (request.headers.get("Sec-WebSocket-Version") != "13") {
-      refusal = error_response(invalid_argument("websocket.version", "", "Only WebSocket version 13 is spoken here."), 426);
+      refusal =
+          error_response(invalid_argument("websocket.version", "", "Only WebSocket version 13 is spoken here."), 426);
       refusal->headers.add("Sec-WebSocket-Version", "13");
       refusal->headers.add("Upgrade", "websocket");
-    } else if (request.headers.get("Sec-WebSocket-Key").size() != 24 || request.headers.count("Sec-WebSocket-Key") != 1 ||
-               !request.body.empty() || !connection.unread().empty()) {
-      refusal = error_response(invalid_argument("websocket.handshake", "", "This is not a valid WebSocket handshake."), 400);
+    } else if (request.headers.get("Sec-WebSocket-Key").size() != 24 ||
+               request.headers.count("Sec-WebSocket-Key") != 1 || !request.body.empty() ||
+               !connection.unread().empty()) {
+      refusal =
+          error_response(invalid_argument("websocket.handshake", "", "This is not a valid WebSocket handshake."), 400);
     } else {
       auto decision = co_await call<UpgradeDecision>(config.on_upgrade, request);
       if (auto* no = std::get_if<Response>(&decision))
@@ -588,8 +594,7 @@ Status HttpServer::listen_unix(const std::string& path, mode_t mode) {
   auto acceptor = std::make_shared<Unix::acceptor>(impl_->executor);
   acceptor->open(Unix(), failed);
   // Linux creates the file with the mode of the unbound socket, so there is no moment in which others may connect.
-  if (!failed && ::fchmod(acceptor->native_handle(), mode) != 0)
-    failed.assign(errno, boost::system::system_category());
+  if (!failed && ::fchmod(acceptor->native_handle(), mode) != 0) failed.assign(errno, boost::system::system_category());
   if (!failed) acceptor->bind(Unix::endpoint(path), failed);
   if (!failed && ::chmod(path.c_str(), mode) != 0) failed.assign(errno, boost::system::system_category());
   if (!failed) acceptor->listen(asio::socket_base::max_listen_connections, failed);

@@ -1,6 +1,7 @@
 #pragma once
-/// An HTTP/1.1 server (RFC 9112) that survives the internet: every wait has a time-out and every buffer a limit, what is
-/// ambiguous (request smuggling) is refused, and it drains without cutting work in flight. TLS is the front proxy's work.
+/// An HTTP/1.1 server (RFC 9112) that survives the internet: every wait has a time-out and every buffer a limit, what
+/// is ambiguous (request smuggling) is refused, and it drains without cutting work in flight. TLS is the front proxy's
+/// work.
 ///
 /// Guarantees: answers go out in the order of the requests, also when pipelined; one request of a connection runs at a
 /// time, so a client cannot make one connection hold many handlers. What the server refuses by itself is a JSON error

@@ -126,7 +126,7 @@ Result<StaticFiles> StaticFiles::load(const std::filesystem::path& folder) {
 
   for (const auto& [key, path] : found) {
     std::string owner = key;
-    Variant File::*slot = &File::plain;
+    Variant File::* slot = &File::plain;
     for (const auto& [suffix, member] : {std::pair{".br", &File::brotli}, std::pair{".gz", &File::gzip}}) {
       if (!key.ends_with(suffix)) continue;
       const auto base = key.substr(0, key.size() - 3);
@@ -151,8 +151,8 @@ Response StaticFiles::serve(const Request& request, std::string_view route) cons
     return response;
   };
   if (!request.is_get_or_head()) {
-    auto response = error_response(Error(Code::kInvalidArgument, "http.method_not_allowed",
-                                         "Only GET and HEAD are answered here."), 405);
+    auto response = error_response(
+        Error(Code::kInvalidArgument, "http.method_not_allowed", "Only GET and HEAD are answered here."), 405);
     response.headers.add("Allow", "GET, HEAD");
     return finish(std::move(response));
   }

@@ -201,8 +201,8 @@ struct Lookup {
 /// A look-up in progress cannot be stopped (it is a blocking call on Asio's own thread), so waiting is what ends at the
 /// deadline; a late answer finds only the shared Lookup.
 asio::awaitable<std::pair<error_code, std::vector<asio::ip::tcp::endpoint>>> look_up(std::string host,
-                                                                                    std::uint16_t port,
-                                                                                    Stream::TimePoint deadline) {
+                                                                                     std::uint16_t port,
+                                                                                     Stream::TimePoint deadline) {
   error_code failed;
   const auto numeric = asio::ip::make_address(host, failed);
   if (!failed) {
@@ -220,7 +220,8 @@ asio::awaitable<std::pair<error_code, std::vector<asio::ip::tcp::endpoint>>> loo
                                  });
   co_await lookup->done.async_wait(kAsTuple);
   const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
-  if (cancelled != asio::cancellation_type::none) co_return std::pair(error_code(asio::error::operation_aborted), lookup->found);
+  if (cancelled != asio::cancellation_type::none)
+    co_return std::pair(error_code(asio::error::operation_aborted), lookup->found);
   co_return std::pair(lookup->failed, lookup->found);
 }
 

@@ -35,9 +35,7 @@ void run(asio::io_context& io, const Test& test) {
     if (!failure) return;
     try {
       std::rethrow_exception(failure);
-    } catch (const std::exception& error) {
-      ADD_FAILURE() << "the test threw: " << error.what();
-    }
+    } catch (const std::exception& error) { ADD_FAILURE() << "the test threw: " << error.what(); }
   });
   io.restart();
   const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -114,8 +112,7 @@ class RawClient {
   }
   /// Everything until the server closes; a reset counts as an end.
   asio::awaitable<std::string> read_to_end() {
-    while (co_await more()) {
-    }
+    while (co_await more()) {}
     co_return take(seen_.size());
   }
   Stream& stream() { return stream_; }

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/websocket/stream.hpp>
-#include <algorithm>
 #include <list>
 
 #include "net/stream.hpp"
@@ -100,8 +100,7 @@ struct WebSocket::Impl {
     }
     if (failed == beast::error::timeout || socket.next_layer().timed_out())
       return {Code::kDeadlineExceeded, "websocket.timeout", "The other side did not answer in time."};
-    if (closing || !socket.is_open())
-      return {Code::kCancelled, "websocket.closed", "The connection is closed."};
+    if (closing || !socket.is_open()) return {Code::kCancelled, "websocket.closed", "The connection is closed."};
     return Error(Code::kUnavailable, "websocket.failed", "The connection broke.").with_internal(failed.message());
   }
 
@@ -112,8 +111,7 @@ struct WebSocket::Impl {
   }
 
   static asio::awaitable<Result<Message>> receive(std::shared_ptr<Impl> self) {
-    if (!self->socket.is_open())
-      co_return Error(Code::kCancelled, "websocket.closed", "The connection is closed.");
+    if (!self->socket.is_open()) co_return Error(Code::kCancelled, "websocket.closed", "The connection is closed.");
     Message message;
     auto into = asio::dynamic_buffer(message.data);
     const auto [failed, size] = co_await self->socket.async_read(into, kAsTuple);
@@ -240,15 +238,14 @@ asio::awaitable<Result<WebSocket>> connect_websocket(WebSocketTarget target) {
       co_return invalid_argument("http_client.bad_request", "headers", "A header has an invalid name or value.");
 
   DialTarget where{url.host, url.port, target.unix_socket, nullptr};
-  if (url.scheme == "wss") {
-    PHX_CO_TRY(where.tls, TlsContext::make(target.ca_file));
-  }
+  if (url.scheme == "wss") { PHX_CO_TRY(where.tls, TlsContext::make(target.ca_file)); }
   const auto deadline = std::chrono::steady_clock::now() + target.limits.handshake_timeout;
   auto dialled = co_await dial(std::move(where), deadline);
   if (!dialled) {
     const auto& [kind, detail] = dialled.error();
     if (kind == DialFailure::Kind::kTimeout)
-      co_return Error(Code::kDeadlineExceeded, "websocket.timeout", "The server did not answer in time: " + detail + ".");
+      co_return Error(Code::kDeadlineExceeded, "websocket.timeout",
+                      "The server did not answer in time: " + detail + ".");
     co_return Error(Code::kUnavailable, kind == DialFailure::Kind::kTls ? "websocket.tls" : "websocket.connect",
                     "The server cannot be reached: " + detail + ".");
   }
@@ -271,7 +268,8 @@ asio::awaitable<Result<WebSocket>> connect_websocket(WebSocketTarget target) {
   impl->subprotocol = text_of(response[http::field::sec_websocket_protocol]);
   if (!impl->subprotocol.empty() &&
       std::find(target.subprotocols.begin(), target.subprotocols.end(), impl->subprotocol) == target.subprotocols.end())
-    co_return Error(Code::kFailedPrecondition, "websocket.subprotocol", "The server chose a subprotocol nobody offered.");
+    co_return Error(Code::kFailedPrecondition, "websocket.subprotocol",
+                    "The server chose a subprotocol nobody offered.");
   co_return WebSocket(std::move(impl));
 }
 

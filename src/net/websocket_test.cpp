@@ -35,8 +35,7 @@ class WebSocketTest : public testing::Test {
   static asio::awaitable<Response> answer(Request) { co_return text_response(200, "plain"); }
 
   asio::awaitable<UpgradeDecision> decide(Request request) {
-    if (request.path == "/forbidden")
-      co_return error_response(permission_denied("test.forbidden", "Not for you."));
+    if (request.path == "/forbidden") co_return error_response(permission_denied("test.forbidden", "Not for you."));
     if (request.path == "/broken") throw std::runtime_error("no decision");
     seen_token = request.headers.get("X-Token");
     WebSocketSession session;
@@ -56,8 +55,7 @@ class WebSocketTest : public testing::Test {
     }
     if (path == "/flood") {
       const auto chunk = std::make_shared<const std::string>(1 << 20, 'x');
-      while (co_await socket.send_shared(chunk, false)) {
-      }
+      while (co_await socket.send_shared(chunk, false)) {}
       ended.open();
       co_return;
     }
@@ -100,7 +98,8 @@ class WebSocketTest : public testing::Test {
 
   static std::string handshake(std::string extra = "Sec-WebSocket-Version: 13\r\n") {
     return "GET /echo HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + extra + "\r\n";
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+           extra + "\r\n";
   }
 
   asio::io_context io{1};
@@ -263,7 +262,7 @@ TEST_F(WebSocketTest, CutsPeersThatDoNotAnswerPings) {
 
 TEST_F(WebSocketTest, AnsweringPingsKeepsAConnection) {
   ServerLimits limits;
-  limits.websocket.idle_timeout = 60ms;
+  limits.websocket.idle_timeout = 200ms;
   start(limits);
   run(io, [this]() -> asio::awaitable<void> {
     auto socket = (co_await open("/echo")).value();
@@ -274,7 +273,7 @@ TEST_F(WebSocketTest, AnsweringPingsKeepsAConnection) {
       if (message) heard = message->data;
     };
     scope.spawn("read", read());
-    co_await sleep_for(300ms);  // five idle time-outs of saying nothing but pongs
+    co_await sleep_for(700ms);  // several idle time-outs of saying nothing but pongs
     EXPECT_TRUE(co_await socket.send_text("still here"));
     co_await scope.join();
     EXPECT_EQ(heard, "echo still here");
