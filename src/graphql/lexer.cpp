@@ -233,8 +233,9 @@ bool Lexer::unicode_escape(const char*& at, std::uint32_t& code) const {
     code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     p += 6;
   }
+  if (!is_scalar(code)) return false;
   at = p;
-  return is_scalar(code);
+  return true;
 }
 
 Token Lexer::escaped_string(const char* start, const char* first_escape) {

@@ -218,8 +218,7 @@ class MergeCheck {
   /// Fields of one response key.
   void check_group(bool meaning) {
     if (group_.size() > 1) {
-      check_shape();
-      if (meaning) {
+      if (check_shape() && meaning) {
         const Type* object = nullptr;
         bool several = false;
         for (const auto& entry : group_) {
@@ -253,7 +252,8 @@ class MergeCheck {
     descend(group_, false);
   }
 
-  void check_shape() {
+  /// One conflict of a group is enough to tell.
+  bool check_shape() {
     const Entry* first = nullptr;
     for (const auto& entry : group_) {
       if (entry.definition == nullptr) continue;
@@ -264,9 +264,10 @@ class MergeCheck {
           return fmt::format("\"{}\" would be both {} and {}. Use different aliases.", entry.node->key,
                              first->definition->type.to_string(), entry.definition->type.to_string());
         });
-        return;
+        return false;
       }
     }
+    return true;
   }
 
   void check_meaning(const std::vector<Entry>& group) {
