@@ -1,0 +1,190 @@
+/// Golden tests: query → SQL. The files under golden/ are rewritten with PHX_UPDATE_GOLDEN=1 in the environment.
+
+#include "api/compiler.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/json/parse.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "api/test_world.hpp"
+#include "graphql/parser.hpp"
+#include "graphql/validate.hpp"
+
+namespace phx::api {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct World {
+  World() {
+    testing::register_idle(registry);
+    api = testing::assemble_fleet(registry).value();
+  }
+  Registry registry;
+  std::unique_ptr<ApiSchema> api;
+};
+
+World& world() {
+  static World it;
+  return it;
+}
+
+/// A compiled query with everything its plan points into.
+struct Compiled {
+  std::unique_ptr<graphql::Document> document;
+  std::unique_ptr<graphql::Execution> execution;
+  Result<Plan> plan = internal_error("test", "not compiled");
+};
+
+Compiled compile(const std::string& query, const std::string& variables = "{}", Role role = Role::kTenantMember,
+                 CompileLimits limits = {}) {
+  Compiled out;
+  auto document = graphql::parse_document(query);
+  if (!document) throw std::runtime_error(document.error().message);
+  out.document = std::make_unique<graphql::Document>(std::move(*document));
+  const auto errors = graphql::validate(world().api->schema(), *out.document);
+  if (!errors.empty()) throw std::runtime_error(errors[0].message);
+  auto execution = graphql::Execution::prepare(world().api->schema(), *out.document, std::nullopt,
+                                               boost::json::parse(variables).as_object());
+  if (!execution) throw std::runtime_error(execution.error()[0].message);
+  out.execution = std::make_unique<graphql::Execution>(std::move(*execution));
+  const Compiler compiler(*world().api, *out.execution, role, limits);
+  const graphql::FieldGroup& group = out.execution->root_fields()->front();
+  out.plan = world().api->meaning(*group.field).kind == FieldMeaning::Kind::kById ? compiler.by_id(group)
+                                                                                  : compiler.connection(group);
+  return out;
+}
+
+std::string readable(std::string_view sql) {
+  std::string out(sql);
+  for (std::string_view word : {" from ", " where ", " left join ", " order by ", " limit "}) {
+    std::string with = "\n" + std::string(word.substr(1));
+    for (auto at = out.find(word); at != std::string::npos; at = out.find(word, at + with.size()))
+      out.replace(at, word.size(), with);
+  }
+  return out;
+}
+
+struct Golden {
+  const char* name;
+  const char* query;
+  const char* variables = "{}";
+};
+
+class CompilerGolden : public ::testing::TestWithParam<Golden> {};
+
+TEST_P(CompilerGolden, SqlIsAsCommitted) {
+  const Compiled compiled = compile(GetParam().query, GetParam().variables);
+  ASSERT_TRUE(compiled.plan) << compiled.plan.error().to_string();
+  std::string text = fmt::format("# query\n{}\n", GetParam().query);
+  if (compiled.plan->rows)
+    text += fmt::format("\n# rows, {} parameters\n{}\n", compiled.plan->rows->params.size(),
+                        readable(compiled.plan->rows->sql.text()));
+  if (compiled.plan->count)
+    text += fmt::format("\n# count, {} parameters\n{}\n", compiled.plan->count->params.size(),
+                        readable(compiled.plan->count->sql.text()));
+  const auto path = std::filesystem::path(__FILE__).parent_path() / "golden" / (std::string(GetParam().name) + ".txt");
+  if (std::getenv("PHX_UPDATE_GOLDEN")) {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+  std::ostringstream committed;
+  committed << std::ifstream(path).rdbuf();
+  EXPECT_EQ(committed.str(), text) << "rewrite with PHX_UPDATE_GOLDEN=1";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Queries, CompilerGolden,
+    ::testing::Values(
+        Golden{"flat", "{ ships { nodes { id name launchedAt } } }"},
+        Golden{"aliases_share_columns", "{ ships { nodes { a: name b: name } edges { node { name kind } } } }"},
+        Golden{"order_and_cursor",
+               "{ ships(first: 20, orderBy: LAUNCHED_AT, direction: DESC) { nodes { name } pageInfo { hasNextPage "
+               "endCursor } } }"},
+        Golden{"to_one", "{ ships { nodes { name home { name } flagship { name home { name } } } } }"},
+        Golden{"to_many", "{ ports(first: 5) { nodes { name ships(first: 3, orderBy: NAME) { nodes { name } } } } }"},
+        Golden{"to_many_deep",
+               "{ ports(first: 2) { nodes { ships(first: 2) { nodes { crates(first: 2, orderBy: WEIGHT) { nodes { "
+               "label ship { home { name } } } totalCount } } pageInfo { hasNextPage } } } } }"},
+        Golden{"by_id", "{ ship(id: \"00000000-0000-7000-8000-000000000001\") { name crates { totalCount } } }"},
+        Golden{"count_only", "{ ships(filter: {armed: {eq: true}}) { totalCount } }"},
+        Golden{"page_and_count", "{ ships { nodes { id } totalCount totalCountExact } }"},
+        Golden{"typename_only", "{ ships { nodes { __typename } } }"},
+        Golden{"resolver_needs_columns", "{ ships { nodes { heading { degrees } } } }"},
+        Golden{"filter",
+               "query($t: DateTime!) { ships(filter: {name: {contains: \"100%_\"}, kind: {in: [TUG, FERRY]}, "
+               "tonnage: {gte: 5, lt: 9}, launchedAt: {gt: $t}, retiredAt: {eq: null}, nickname: {ne: \"x\"}, "
+               "or: [{armed: {eq: true}}, {homeId: {eq: \"00000000-0000-7000-8000-000000000002\"}}], "
+               "not: {name: {eq: \"y\"}}}) { nodes { id } } }",
+               R"({"t": "2026-01-31T12:00:00Z"})"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+std::string reason(const Compiled& compiled) { return compiled.plan ? "" : compiled.plan.error().reason(); }
+
+TEST(Compiler, TextOfARequestNeverEntersTheSql) {
+  const Compiled compiled = compile(
+      "query($f: ShipFilter) { ships(filter: $f) { nodes { id } totalCount } }",
+      R"({"f": {"name": {"eq": "evil'; drop table x --", "contains": "evil"}, "nickname": {"in": ["evil"]}}})");
+  ASSERT_TRUE(compiled.plan) << compiled.plan.error().to_string();
+  EXPECT_THAT(std::string(compiled.plan->rows->sql.text()), Not(HasSubstr("evil")));
+  EXPECT_THAT(std::string(compiled.plan->count->sql.text()), Not(HasSubstr("evil")));
+}
+
+TEST(Compiler, EqualShapesWithOtherValuesGiveEqualSql) {
+  const auto text = [](const std::string& query) { return std::string(compile(query).plan->rows->sql.text()); };
+  EXPECT_EQ(text("{ ships(first: 5, filter: {name: {eq: \"a\"}}) { nodes { id } } }"),
+            text("{ ships(first: 9, filter: {name: {eq: \"b\"}}) { nodes { id } } }"));
+}
+
+TEST(Compiler, PageSizesAreLimited) {
+  EXPECT_EQ(reason(compile("{ ships(first: 501) { nodes { id } } }")), "limit.page_size");
+  EXPECT_EQ(reason(compile("{ ships(first: -1) { nodes { id } } }")), "limit.page_size");
+  EXPECT_EQ(reason(compile("{ ships(first: 0) { nodes { id } } }")), "");
+}
+
+TEST(Compiler, CostIsTheProductOfNestedPages) {
+  const std::string deep =
+      "{ ports(first: 100) { nodes { ships(first: 100) { nodes { crates(first: 100) { nodes { id } } } } } } }";
+  const Compiled refused = compile(deep);
+  EXPECT_EQ(reason(refused), "limit.cost");
+  const Compiled allowed = compile(deep, "{}", Role::kTenantMember, {.max_cost = 100 + 100 * 100 + 100 * 100 * 100});
+  ASSERT_TRUE(allowed.plan) << allowed.plan.error().to_string();
+  EXPECT_EQ(allowed.plan->cost, 100U + 100 * 100 + 100 * 100 * 100);
+}
+
+TEST(Compiler, FiltersAreLimited) {
+  std::string many = "{ ships(filter: {or: [";
+  for (int i = 0; i < 51; ++i) many += "{name: {eq: \"x\"}},";
+  EXPECT_EQ(reason(compile(many + "]}) { nodes { id } } }")), "limit.filter");
+}
+
+TEST(Compiler, BadValuesNameTheirPlace) {
+  const Compiled id = compile("{ ships(filter: {and: [{homeId: {in: [\"nonsense\"]}}]}) { nodes { id } } }");
+  ASSERT_EQ(reason(id), "uuid.malformed");
+  EXPECT_EQ(id.plan.error().field(), "filter.and[0].homeId.in");
+  const Compiled time = compile("{ ships(filter: {launchedAt: {gt: \"yesterday\"}}) { nodes { id } } }");
+  ASSERT_EQ(reason(time), "filter.value");
+  EXPECT_EQ(time.plan.error().field(), "filter.launchedAt.gt");
+  EXPECT_EQ(reason(compile("{ ship(id: \"x\") { id } }")), "uuid.malformed");
+  EXPECT_EQ(reason(compile("{ ships(after: \"x\") { nodes { id } } }")), "cursor.malformed");
+}
+
+TEST(Compiler, FieldsOfGreaterRolesAreNeitherReadNorFilteredBy) {
+  const std::string query = "{ ships { nodes { id orders } } }";
+  const Compiled member = compile(query);
+  ASSERT_TRUE(member.plan);
+  EXPECT_THAT(std::string(member.plan->rows->sql.text()), Not(HasSubstr("orders")));
+  EXPECT_THAT(std::string(compile(query, "{}", Role::kTenantAdmin).plan->rows->sql.text()), HasSubstr("t0.orders"));
+  EXPECT_EQ(reason(compile("{ ships(filter: {orders: {eq: \"attack\"}}) { totalCount } }")), "auth.forbidden");
+  EXPECT_EQ(reason(compile("{ ships(filter: {not: {orders: {eq: \"attack\"}}}) { totalCount } }")), "auth.forbidden");
+}
+
+}  // namespace
+}  // namespace phx::api
