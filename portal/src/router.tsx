@@ -62,6 +62,18 @@ const pages = {
   tenants: () => import("./pages/Tenants"),
 };
 
+const overlays = [
+  () => import("./shell/Palette"),
+  () => import("./shell/ScopePopover"),
+  () => import("./shell/KeySheet"),
+  () => import("./shell/Reauth"),
+  () => import("./ui/MenuPopover"),
+  () => import("./pages/DeclareDialog"),
+  () => import("./pages/CreateTenantDialog"),
+  () => import("./pages/ConsolePanel"),
+  () => import("./pages/Report"),
+];
+
 const root = createRootRoute({ component: Root, notFoundComponent: NotFound });
 const home = createRoute({ getParentRoute: () => root, path: "/", component: Home });
 const signIn = createRoute({
@@ -150,7 +162,7 @@ declare module "@tanstack/react-router" {
 export function prefetchPages() {
   const load = () => {
     for (const page of Object.values(pages)) void page().catch(() => undefined);
-    void import("./shell/Palette").catch(() => undefined);
+    for (const part of overlays) void part().catch(() => undefined);
   };
   setTimeout(() => ("requestIdleCallback" in window ? requestIdleCallback(load) : load()), 1500);
 }

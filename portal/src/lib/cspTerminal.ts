@@ -14,7 +14,9 @@ export function withConstructedStyles(open: () => void): () => void {
     stand.hidden = true;
     Object.defineProperty(stand, "textContent", {
       get: () => "",
-      set: (text: string) => sheet.replaceSync(text),
+      set(text: string) {
+        sheet.replaceSync(text);
+      },
     });
     return stand;
   };

@@ -98,7 +98,6 @@ export function ScopeProvider({ scope, children, missing, waiting, failed }: Sco
       current = false;
     };
     // The key says all that matters of the scope.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [key, me, attempt]);
 
   const known = resolved?.key === key && "role" in resolved.value;
@@ -111,7 +110,6 @@ export function ScopeProvider({ scope, children, missing, waiting, failed }: Sco
       made.close();
       setConnection(null);
     };
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [key, known]);
 
   const signedIn = session.phase === "signed-in";
@@ -121,7 +119,6 @@ export function ScopeProvider({ scope, children, missing, waiting, failed }: Sco
 
   useEffect(() => {
     localStorage.setItem("phoenix.scope", basePath(scope));
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [key]);
 
   if (resolved?.key === key) {
@@ -202,7 +199,6 @@ export function useLiveObject<T extends Entity>(topic: Topic, id: string, load: 
       throw reason;
     }
     // A page loads by its id alone.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [connection, id, topic]);
 
   useEffect(() => {

@@ -155,7 +155,6 @@ export default function ConsolePanel({ machine, start, ended }: { machine: Machi
   useEffect(() => {
     if (running && waiting) reconnect.current();
     // Only the machine's coming up matters here.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [running]);
 
   return (

@@ -16,7 +16,8 @@ import { useConnection, useDenied, useGo, useScope } from "../lib/scope";
 import { useDebounced } from "../lib/useDebounced";
 import { QuotaBar, Copyable } from "../ui/badges";
 import { Button, IconButton } from "../ui/Button";
-import { Select, TextField } from "../ui/Field";
+import { TextField } from "../ui/Field";
+import { Select } from "../ui/Select";
 import { Go } from "../ui/Go";
 import { Band, Empty, ErrorBand, Skeleton } from "../ui/States";
 import { machineAddress } from "./machineActs";
@@ -89,7 +90,6 @@ export function CreateMachinePage() {
         .catch(() => undefined);
     nameInput.current?.focus();
     // Once per scope.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [connection, tenant]);
 
   useDebounced(draft.name, (name) => {
@@ -249,7 +249,6 @@ export function CreateMachinePage() {
               const problem = problems[`forward-${index}`];
               return (
                 // Rows have no identity but their place.
-                // eslint-disable-next-line react/no-array-index-key
                 <div key={index} className={styles.forward}>
                   <TextField label="Host port" type="number" value={one.hostPort} onChange={(hostPort) => change({ hostPort })} error={one.hostPort || tried ? portProblem(one.hostPort, 1024) : null} hint="1024 to 65535" />
                   <TextField label="Guest port" type="number" value={one.guestPort} onChange={(guestPort) => change({ guestPort })} error={one.guestPort || (tried && problem) ? portProblem(one.guestPort, 1) : null} hint="In the machine" />

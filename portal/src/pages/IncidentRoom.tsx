@@ -37,8 +37,9 @@ import { ConfirmDialog, FormDialog } from "../ui/Dialog";
 import { TextField } from "../ui/Field";
 import { Go } from "../ui/Go";
 import { Band, Empty, ErrorBand, Patiently, Skeleton } from "../ui/States";
-import { incidentAddress, incidentScope, services, SeverityChoice, useAcknowledge, type Incident } from "./incidentActs";
+import { incidentAddress, incidentScope, services, useAcknowledge, type Incident } from "./incidentActs";
 import type { Machine } from "./machineActs";
+import { SeverityChoice } from "./SeverityChoice";
 import styles from "./pages.module.css";
 import ui from "../ui/ui.module.css";
 

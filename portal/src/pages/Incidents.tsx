@@ -1,4 +1,4 @@
-import { useCallback, useMemo } from "react";
+import { lazy, Suspense, useCallback, useMemo } from "react";
 import { useSearch } from "@tanstack/react-router";
 import Siren from "lucide-react/dist/esm/icons/siren.mjs";
 import { IncidentListDocument, type IncidentFilter, type IncidentStatus } from "../gql/graphql";
@@ -11,9 +11,11 @@ import { Button } from "../ui/Button";
 import { DataGrid, type Column } from "../ui/DataGrid";
 import { Go } from "../ui/Go";
 import { Empty } from "../ui/States";
-import { DeclareDialog, incidentAddress, severities, useAcknowledge, type Incident } from "./incidentActs";
+import { incidentAddress, severities, useAcknowledge, type Incident } from "./incidentActs";
 import styles from "./pages.module.css";
 import ui from "../ui/ui.module.css";
+
+const DeclareDialog = lazy(() => import("./DeclareDialog"));
 
 const compareBy = {
   NUMBER: (a: Incident, b: Incident) => a.number - b.number,
@@ -197,7 +199,11 @@ export function IncidentsPage() {
           )
         }
       />
-      <DeclareDialog open={search.declare !== undefined} onClose={() => setSearch({ declare: null })} />
+      {search.declare !== undefined && (
+        <Suspense>
+          <DeclareDialog onClose={() => setSearch({ declare: null })} />
+        </Suspense>
+      )}
     </>
   );
 }

@@ -102,9 +102,11 @@ export function MachineDetailPage() {
               );
             })}
             <ActionMenu label="More actions" actions={acts.actionsOf(machine)}>
-              <IconButton label="More actions" tone="plain">
-                <Ellipsis aria-hidden />
-              </IconButton>
+              {(button) => (
+                <IconButton {...button} label="More actions" tone="plain">
+                  <Ellipsis aria-hidden />
+                </IconButton>
+              )}
             </ActionMenu>
           </>
         )}

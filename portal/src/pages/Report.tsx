@@ -94,7 +94,6 @@ export default function Report({ incident }: { incident: Incident }) {
       setError(asApiError(reason));
     }
     // The report is written anew with every version of the incident.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [id, version]);
 
   useEffect(() => void read(), [read]);

@@ -135,7 +135,6 @@ export function SignInPage() {
   useEffect(() => {
     if (done) leave();
     // Leaving happens once, when there is nothing left to ask.
-    // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [done]);
 
   return (

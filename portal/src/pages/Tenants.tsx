@@ -1,24 +1,20 @@
-import { useCallback, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import { useSearch } from "@tanstack/react-router";
 import Plus from "lucide-react/dist/esm/icons/plus.mjs";
-import { CreateTenantDocument, TenantListDocument, type TenantFieldsFragment, type TenantTier } from "../gql/graphql";
-import { newIdempotencyKey } from "../lib/api";
+import { TenantListDocument, type TenantFieldsFragment } from "../gql/graphql";
 import type { ListSpec } from "../lib/list";
-import { notify } from "../lib/notices";
 import { useConnection, useGo, useLiveList, useSetSearch } from "../lib/scope";
-import { reload } from "../lib/session";
 import { useDebounced } from "../lib/useDebounced";
 import type { TenantSearchParams } from "../router";
 import { usePageKeys } from "../shell/keys";
 import { Copyable, TenantStatusMark, When } from "../ui/badges";
 import { Button } from "../ui/Button";
 import { DataGrid, type Column } from "../ui/DataGrid";
-import { FormDialog } from "../ui/Dialog";
-import { Select, TextField } from "../ui/Field";
 import { Empty } from "../ui/States";
-import { nameProblem } from "./createMachine.logic";
 import styles from "./pages.module.css";
 import ui from "../ui/ui.module.css";
+
+const CreateTenantDialog = lazy(() => import("./CreateTenantDialog"));
 
 type Tenant = TenantFieldsFragment;
 
@@ -145,80 +141,11 @@ export function TenantsPage() {
           )
         }
       />
-      <CreateTenantDialog open={search.create !== undefined} onClose={() => setSearch({ create: null })} />
-    </>
-  );
-}
-
-const tiers: { id: TenantTier; label: string; hint: string }[] = [
-  { id: "FREE", label: "Free", hint: "Small limits" },
-  { id: "STANDARD", label: "Standard", hint: "The usual one" },
-  { id: "ENTERPRISE", label: "Enterprise", hint: "Large limits" },
-  { id: "SOVEREIGN", label: "Sovereign", hint: "Apart from all others" },
-];
-
-/** "Côte d'Ivoire Télécom" to "cote-d-ivoire-telecom". */
-export const suggestName = (displayName: string) =>
-  displayName
-    .normalize("NFD")
-    .replace(/\p{Diacritic}/gu, "")
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, 63);
-
-function CreateTenantDialog({ open, onClose }: { open: boolean; onClose(): void }) {
-  const connection = useConnection();
-  const go = useGo();
-  const [displayName, setDisplayName] = useState("");
-  const [ownName, setOwnName] = useState<string | null>(null);
-  const [tier, setTier] = useState<TenantTier>("STANDARD");
-  const [key, setKey] = useState(newIdempotencyKey);
-  const name = ownName ?? suggestName(displayName);
-  const problem = name ? nameProblem(name) : null;
-
-  async function create() {
-    const { createTenant } = await connection.mutate(CreateTenantDocument, {
-      input: { name, displayName: displayName.trim() || name, tier },
-      key,
-    });
-    setKey(newIdempotencyKey());
-    setDisplayName("");
-    setOwnName(null);
-    notify("ok", `${createTenant.tenant.displayName} is created; you are its owner.`);
-    await reload();
-    go(`/t/${createTenant.tenant.name}/virtual-machines`);
-  }
-
-  return (
-    <FormDialog title="Create a tenant" submit="Create tenant" open={open} onClose={onClose} ready={name !== "" && !problem} onSubmit={create}>
-      {(errors) => (
-        <>
-          <TextField
-            label="Display name"
-            value={displayName}
-            onChange={(value) => {
-              setDisplayName(value);
-              setKey(newIdempotencyKey());
-            }}
-            error={errors.displayName}
-            hint="As people know it."
-            autoFocus
-          />
-          <TextField
-            label="Name"
-            value={name}
-            onChange={(value) => {
-              setOwnName(value);
-              setKey(newIdempotencyKey());
-            }}
-            error={errors.name ?? problem}
-            hint="Part of addresses; lower-case letters, digits and hyphens. It stays."
-            mono
-          />
-          <Select label="Tier" value={tier} onChange={(value) => setTier(value as TenantTier)} options={tiers} error={errors.tier} />
-        </>
+      {search.create !== undefined && (
+        <Suspense>
+          <CreateTenantDialog onClose={() => setSearch({ create: null })} />
+        </Suspense>
       )}
-    </FormDialog>
+    </>
   );
 }

@@ -116,3 +116,13 @@ export function asCommand(input: CreateVirtualMachineInput, tenant: string): str
   ];
   return parts.join(" \\\n  ");
 }
+
+/** "Côte d'Ivoire Télécom" to "cote-d-ivoire-telecom". */
+export const suggestName = (displayName: string) =>
+  displayName
+    .normalize("NFD")
+    .replace(/\p{Diacritic}/gu, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 63);

@@ -1,6 +1,6 @@
 // What can be done with a machine, when, and why not. Power and deletion are never assumed to have happened: the page
 // says "requested" and then shows what the server reports.
-import { useState, type ReactNode } from "react";
+import { lazy, Suspense, useState, type ReactNode } from "react";
 import Pause from "lucide-react/dist/esm/icons/pause.mjs";
 import Play from "lucide-react/dist/esm/icons/play.mjs";
 import Power from "lucide-react/dist/esm/icons/power.mjs";
@@ -20,8 +20,9 @@ import {
 import { notify, notifyError } from "../lib/notices";
 import { useConnection, useDenied } from "../lib/scope";
 import { machineStates } from "../ui/badges";
-import { ConfirmDialog } from "../ui/Dialog";
 import type { Action } from "../ui/Menu";
+
+const ConfirmDialog = lazy(async () => ({ default: (await import("../ui/Dialog")).ConfirmDialog }));
 
 export type Machine = MachineFieldsFragment;
 
@@ -102,6 +103,7 @@ export function useMachineActs() {
   });
 
   const dialogs: ReactNode = asking && (
+    <Suspense>
     <ConfirmDialog
       open
       title={asking.act === "delete" ? `Delete ${asking.machine.name}` : `Force ${asking.machine.name} to stop`}
@@ -119,6 +121,7 @@ export function useMachineActs() {
         <p>The guest gets no chance to write what it holds in memory. Use Stop first where you can.</p>
       )}
     </ConfirmDialog>
+    </Suspense>
   );
 
   return {

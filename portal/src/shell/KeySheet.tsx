@@ -4,9 +4,9 @@ import { keyHelp } from "./keys";
 import styles from "./shell.module.css";
 import ui from "../ui/ui.module.css";
 
-export function KeySheet({ open, onClose }: { open: boolean; onClose(): void }) {
+export default function KeySheet({ onClose }: { onClose(): void }) {
   return (
-    <Dialog title="Keyboard" open={open} onClose={onClose} size="wide">
+    <Dialog title="Keyboard" open onClose={onClose} size="wide">
       <div className={ui.dialogBody}>
         <dl className={styles.keys}>
           {keyHelp.map(({ keys, does }) => (

@@ -20,7 +20,7 @@ import { nextDensity, toggleTheme } from "../lib/look";
 import { useConnection, useGo, useScope } from "../lib/scope";
 import { signOut } from "../lib/session";
 import { machineStates } from "../ui/badges";
-import { useScopeChoices } from "./ScopeSwitcher";
+import { useScopeChoices } from "./scopes";
 import styles from "./shell.module.css";
 import ui from "../ui/ui.module.css";
 
@@ -60,10 +60,7 @@ export default function Palette({ onClose, onKeys }: { onClose(): void; onKeys()
   const scopes = useScopeChoices(text, true);
 
   useEffect(() => {
-    if (text.length < 1) {
-      setMachines([]);
-      return;
-    }
+    if (!text) return;
     let current = true;
     const timer = setTimeout(
       () =>
@@ -120,7 +117,7 @@ export default function Palette({ onClose, onKeys }: { onClose(): void; onKeys()
   }));
   const shown = [
     ...commands.filter((command) => commandMatches(text, command)).sort((a, b) => rank(a) - rank(b)),
-    ...machines,
+    ...(text ? machines : []),
     ...(text ? places : places.slice(0, 4)),
   ];
 

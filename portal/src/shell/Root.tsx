@@ -1,17 +1,17 @@
 // The frame around every page: who is signed in, which scope, and what to say when there is neither.
-import { useEffect } from "react";
+import { lazy, Suspense, useEffect } from "react";
 import { Outlet, useNavigate, useParams, useRouterState } from "@tanstack/react-router";
 import { platformScope, type ApiError } from "../lib/api";
 import { restore, useSession } from "../lib/session";
 import { ScopeProvider, useGo, useScope } from "../lib/scope";
 import { Button } from "../ui/Button";
-import { Dialog } from "../ui/Dialog";
 import { Go } from "../ui/Go";
 import { Empty, ErrorBand, Patiently } from "../ui/States";
-import { SignInForm } from "../pages/SignIn";
 import { Shell } from "./Shell";
 import styles from "./shell.module.css";
 import ui from "../ui/ui.module.css";
+
+const Reauth = lazy(() => import("./Reauth"));
 
 export function Root() {
   const session = useSession();
@@ -40,12 +40,11 @@ export function Root() {
   return (
     <>
       <Outlet />
-      <Dialog title="Your session has ended" open={session.phase === "expired"} onClose={() => undefined} fixed>
-        <div className={ui.dialogBody}>
-          <p>Sign in again to go on. Nothing on the page is lost.</p>
-          <SignInForm email={session.user.email} onDone={() => undefined} />
-        </div>
-      </Dialog>
+      {session.phase === "expired" && (
+        <Suspense>
+          <Reauth email={session.user.email} />
+        </Suspense>
+      )}
     </>
   );
 }

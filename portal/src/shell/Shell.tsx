@@ -13,7 +13,6 @@ import { Mark } from "../ui/Mark";
 import { IconButton } from "../ui/Button";
 import { ClockButton } from "./ClockButton";
 import { ConnectionBadge } from "./ConnectionBadge";
-import { KeySheet } from "./KeySheet";
 import { OperationsDrawer } from "./OperationsDrawer";
 import { ScopeSwitcher } from "./ScopeSwitcher";
 import { UserMenu } from "./UserMenu";
@@ -23,6 +22,7 @@ import styles from "./shell.module.css";
 import ui from "../ui/ui.module.css";
 
 const Palette = lazy(() => import("./Palette"));
+const KeySheet = lazy(() => import("./KeySheet"));
 
 export type Overlay = "palette" | "keys" | null;
 
@@ -80,7 +80,11 @@ export function Shell({ children }: { children: ReactNode }) {
           <Palette onClose={() => setOverlay(null)} onKeys={() => setOverlay("keys")} />
         </Suspense>
       )}
-      <KeySheet open={overlay === "keys"} onClose={() => setOverlay(null)} />
+      {overlay === "keys" && (
+        <Suspense>
+          <KeySheet onClose={() => setOverlay(null)} />
+        </Suspense>
+      )}
     </div>
   );
 }

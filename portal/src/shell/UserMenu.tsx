@@ -43,9 +43,11 @@ export function UserMenu({ onKeys }: { onKeys(): void }) {
         },
       ]}
     >
-      <Button className={styles.user!} aria-label={`${name}: your menu`}>
-        {initials}
-      </Button>
+      {(button) => (
+        <Button {...button} className={styles.user!} aria-label={`${name}: your menu`}>
+          {initials}
+        </Button>
+      )}
     </ActionMenu>
   );
 }

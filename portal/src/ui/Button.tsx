@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import type { ReactNode, Ref } from "react";
 import { Button as AriaButton, type ButtonProps as AriaButtonProps } from "react-aria-components/Button";
 import { Tooltip as AriaTooltip, TooltipTrigger } from "react-aria-components/Tooltip";
 import styles from "./ui.module.css";
@@ -10,6 +10,7 @@ interface ButtonProps extends Omit<AriaButtonProps, "className" | "children"> {
   children: ReactNode;
   /** Why it cannot be pressed. The button stays reachable, so that the reason can be read. */
   denied?: string | null;
+  ref?: Ref<HTMLButtonElement>;
 }
 
 export function Button({ tone = "plain", denied, onPress, ...props }: ButtonProps) {

@@ -11,6 +11,5 @@ export function Go({ href, onClick, ...rest }: AnchorHTMLAttributes<HTMLAnchorEl
     go(href);
   };
   // The caller gives the words.
-  // eslint-disable-next-line jsx-a11y/anchor-has-content
   return <a href={href} onClick={open} {...rest} />;
 }

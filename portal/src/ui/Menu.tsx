@@ -1,8 +1,7 @@
-import type { ComponentType, ReactNode, RefObject, SVGProps } from "react";
-import { Menu as AriaMenu, MenuItem, MenuTrigger } from "react-aria-components/Menu";
-import { Popover } from "react-aria-components/Popover";
-import { Separator } from "react-aria-components/Separator";
-import styles from "./ui.module.css";
+import { lazy, Suspense, useRef, useState, type ComponentType, type ReactNode, type RefObject, type SVGProps } from "react";
+import type { AnchoredMenuProps } from "./MenuPopover";
+
+const MenuPopover = lazy(() => import("./MenuPopover"));
 
 export interface Action {
   id: string;
@@ -15,81 +14,34 @@ export interface Action {
   shortcut?: string;
 }
 
-function Items({ label, actions }: { label: string; actions: readonly Action[] }) {
-  const danger = actions.findIndex((action) => action.danger);
-  return (
-    <AriaMenu
-      aria-label={label}
-      className={styles.menu!}
-      onAction={(key) => actions.find((action) => action.id === key)?.run()}
-      disabledKeys={actions.filter((action) => action.denied).map((action) => action.id)}
-      autoFocus="first"
-    >
-      {actions.flatMap((action, index) => {
-        const item = (
-          <MenuItem
-            key={action.id}
-            id={action.id}
-            textValue={action.label}
-            className={styles.item!}
-            data-tone={action.danger ? "danger" : undefined}
-          >
-            {action.icon && <action.icon aria-hidden />}
-            <span className={styles.itemText}>
-              {action.label}
-              {action.denied && <span className={styles.itemHint}>{action.denied}</span>}
-            </span>
-            {action.shortcut && <span className={styles.itemKey}>{action.shortcut}</span>}
-          </MenuItem>
-        );
-        return index === danger && index > 0
-          ? [<Separator key={`line-${action.id}`} className={styles.separator!} />, item]
-          : [item];
-      })}
-    </AriaMenu>
-  );
+/** One menu for many triggers, placed beside whichever asked for it. */
+export const AnchoredMenu = (props: AnchoredMenuProps) => (
+  <Suspense>
+    <MenuPopover {...props} />
+  </Suspense>
+);
+
+/** What a menu's button needs to be one. */
+export interface MenuButton {
+  ref: RefObject<HTMLButtonElement | null>;
+  onPress(): void;
+  "aria-haspopup": "menu";
+  "aria-expanded": boolean;
 }
 
-export function ActionMenu({ label, actions, children }: { label: string; actions: readonly Action[]; children: ReactNode }) {
-  return (
-    <MenuTrigger>
-      {children}
-      <Popover className={styles.popover!} placement="bottom end">
-        <Items label={label} actions={actions} />
-      </Popover>
-    </MenuTrigger>
-  );
-}
-
-interface AnchoredMenuProps {
+interface ActionMenuProps {
   label: string;
   actions: readonly Action[];
-  anchor: RefObject<HTMLElement | null>;
-  open: boolean;
-  onClose(): void;
+  children(button: MenuButton): ReactNode;
 }
 
-/** One menu for all rows of a grid, placed beside whichever row asked for it. */
-export function AnchoredMenu({ label, actions, anchor, open, onClose }: AnchoredMenuProps) {
+export function ActionMenu({ label, actions, children }: ActionMenuProps) {
+  const ref = useRef<HTMLButtonElement>(null);
+  const [open, setOpen] = useState(false);
   return (
-    <Popover
-      className={styles.popover!}
-      triggerRef={anchor}
-      isOpen={open}
-      onOpenChange={(next) => !next && onClose()}
-      placement="bottom end"
-      aria-label={label}
-    >
-      <Items
-        label={label}
-        actions={actions.map((action) => ({
-          ...action,
-          run: () => {
-            onClose();
-            action.run();
-          },
-        }))}
-      />
-    </Popover>
+    <>
+      {children({ ref, onPress: () => setOpen(true), "aria-haspopup": "menu", "aria-expanded": open })}
+      {open && <AnchoredMenu label={label} actions={actions} anchor={ref} open onClose={() => setOpen(false)} />}
+    </>
   );
 }
