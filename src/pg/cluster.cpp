@@ -186,6 +186,20 @@ Status EmbeddedCluster::start() {
   return bootstrap();
 }
 
+Status EmbeddedCluster::attach() {
+  PHX_CHECK(prepare_account());
+  const auto missing = [&] {
+    return Error(failure("cluster.not_running", fmt::format("No database runs in {}.", options_.folder.string())))
+        .with_next_action("Run: phoenix serve");
+  };
+  if (!fs::exists(data_folder() / "PG_VERSION")) return missing();
+  PHX_CHECK(choose_binaries());
+  PHX_CHECK(read_identifier());
+  PHX_TRY(adopted_, adopt());
+  if (!adopted_) return missing();
+  return {};
+}
+
 Status EmbeddedCluster::prepare_account() {
   server_user_ = current_user();
   if (::geteuid() != 0) return {};
@@ -321,22 +335,10 @@ Status EmbeddedCluster::create() {
       "fsync = {0}\nsynchronous_commit = {0}\nfull_page_writes = {0}\n",
       options_.durable ? "on" : "off");
   for (const auto& [name, value] : options_.settings) config += fmt::format("{} = {}\n", name, setting(value));
-  std::string ident = "# map user login\n";
-  std::vector<std::string> users = {server_user_.name};
-  if (const auto own = current_user().name; own != server_user_.name) users.push_back(own);
-  for (const auto& user : users) {
-    ident += fmt::format("phoenix {} {}\n", user, kSuperuser);
-    for (const auto login : kLogins) ident += fmt::format("phoenix {} {}\n", user, login);
-  }
-  const std::string access =
-      "# Only the private socket folder, only accounts of pg_ident.conf.\n"
-      "local all all peer map=phoenix\n"
-      "local replication phoenix_backup peer map=phoenix\n";
   const std::string original = read_text(fresh / "postgresql.conf");
-  for (const auto& [name, text] : {std::pair<std::string_view, std::string>{"postgresql.conf", original + "\n" + config},
-                                   {"pg_ident.conf", ident},
-                                   {"pg_hba.conf", access}})
-    if (auto status = write_file(fresh / name, text, server_user_); !status) return give_up(std::move(status).error());
+  if (auto status = write_file(fresh / "postgresql.conf", original + "\n" + config, server_user_); !status)
+    return give_up(std::move(status).error());
+  if (auto status = write_access(fresh); !status) return give_up(std::move(status).error());
 
   std::error_code failed;
   fs::rename(fresh, data_folder(), failed);
@@ -344,6 +346,22 @@ Status EmbeddedCluster::create() {
   sync_folder(folder);
   log_event(LogLevel::kInfo, "cluster.created", {{"folder", data_folder().string()}});
   return {};
+}
+
+Status EmbeddedCluster::write_access(const fs::path& data) const {
+  std::string ident = "# map user login\n";
+  std::vector<std::string> users = {server_user_.name};
+  if (const auto own = current_user().name; own != server_user_.name) users.push_back(own);
+  for (const auto& user : users) {
+    ident += fmt::format("phoenix {} {}\n", user, kSuperuser);
+    for (const auto login : kLogins) ident += fmt::format("phoenix {} {}\n", user, login);
+  }
+  PHX_CHECK(write_file(data / "pg_ident.conf", ident, server_user_));
+  return write_file(data / "pg_hba.conf",
+                    "# Only the private socket folder, only accounts of pg_ident.conf.\n"
+                    "local all all peer map=phoenix\n"
+                    "local replication phoenix_backup peer map=phoenix\n",
+                    server_user_);
 }
 
 Status EmbeddedCluster::read_identifier() {

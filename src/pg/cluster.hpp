@@ -12,7 +12,7 @@
 /// Errors: "cluster.locked" (another phoenix holds the folder), "cluster.foreign_folder", "cluster.version_missing"
 /// (PG_VERSION's binaries are not installed; next_action names the command), "cluster.disk_full",
 /// "cluster.init_failed", "cluster.folder_unreachable" (the server's account cannot enter the folder),
-/// "cluster.start_failed", "cluster.stop_failed", "cluster.wrong_server".
+/// "cluster.start_failed", "cluster.stop_failed", "cluster.wrong_server", "cluster.not_running".
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -23,6 +23,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.hpp"
 #include "base/process.hpp"
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
@@ -59,6 +60,9 @@ class EmbeddedCluster {
 
   /// Locks, creates when missing, starts or adopts, and makes sure that roles and database exist. Blocks.
   Status start();
+  /// For the command line beside a running server: finds the live one without taking the lock and changes nothing.
+  /// "cluster.not_running". Blocks.
+  Status attach();
   /// Fast shutdown, waited for; the lock is released. Blocks.
   Status stop();
   /// Leaves the server running and releases the lock; the destructor does this.
@@ -82,11 +86,15 @@ class EmbeddedCluster {
   bool adopted() const { return adopted_; }
 
  private:
+  friend Status restore(const std::filesystem::path& backup_folder, const ClusterOptions& options, Instant now);
+
   Status lock_folder();
   Status prepare_account();
   Status choose_binaries();
   Status choose_socket_folder();
   Status create();
+  /// Who may log in as whom: pg_hba.conf and pg_ident.conf, for the accounts of this machine.
+  Status write_access(const std::filesystem::path& data) const;
   Status start_server();
   Status wait_ready();
   Status read_identifier();
