@@ -42,6 +42,8 @@ class CtlClient {
 
   /// The tenant to work in: the one asked for, else the only one there is. kInvalidArgument "ctl.which_tenant".
   asio::awaitable<Result<std::string>> tenant();
+  /// What --tenant said; empty: nothing.
+  const std::string& tenant_asked_for() const { return target_.tenant; }
   /// A token for others: minted on the server's machine. POST /local/token.
   asio::awaitable<Result<std::string>> mint_token(std::string tenant, std::int64_t ttl_seconds);
   /// POST /local/sign-in-link.

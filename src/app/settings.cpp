@@ -30,7 +30,6 @@ constexpr std::array kTable{
     text("database-user", "PHOENIX_DATABASE_USER", &S::database_user, "postgres", "Account the private cluster runs as when started by root."),
     text("portal", "PHOENIX_PORTAL", &S::portal, "", "Folder of the built portal. Empty: the API is served without it."),
     text("image", "PHOENIX_IMAGE", &S::image, "", "Catalogue images made here, name=folder, separated by commas."),
-    text("import-folder", "PHOENIX_IMPORT_FOLDER", &S::import_folder, "", "Where administrators put disk images to import. Empty: <data>/import."),
     text("accelerator", "PHOENIX_ACCELERATOR", &S::accelerator, "tcg", "tcg, kvm, or auto (kvm if a probe guest boots with it)."),
     text("admin-email", "PHOENIX_ADMIN_EMAIL", &S::admin_email, "admin@localhost", "The first administrator."),
     text("site", "PHOENIX_SITE", &S::site, "local", "Name of the site this server's host belongs to."),
@@ -158,7 +157,6 @@ Result<Settings> load_settings(const SettingSources& sources) {
     return invalid_argument("settings.bad_value", "accelerator", "accelerator must be tcg, kvm or auto.");
   if (settings.log_format != "json" && settings.log_format != "text")
     return invalid_argument("settings.bad_value", "log-format", "log-format must be json or text.");
-  if (settings.import_folder.empty()) settings.import_folder = data + "/import";
   return settings;
 }
 

@@ -27,7 +27,6 @@ struct Settings {
   std::string database_user;
   std::string portal;
   std::string image;
-  std::string import_folder;
   std::string accelerator;
   std::string admin_email;
   std::string site;

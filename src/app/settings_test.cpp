@@ -19,7 +19,7 @@ TEST(Settings, LaterSourcesWin) {
   EXPECT_EQ(s->region, "accra");
   EXPECT_EQ(s->probe_every_ms, 250);
   EXPECT_EQ(s->stop_grace_seconds, 30);
-  EXPECT_EQ(s->import_folder, "/srv/phoenix/import");
+  EXPECT_EQ(s->data, "/srv/phoenix");
 }
 
 TEST(Settings, AnUnknownNameStopsTheStart) {

@@ -1,0 +1,56 @@
+#include "app/core_api.hpp"
+
+#include <boost/json.hpp>
+
+#include "app/health.hpp"
+#include "engine/operations.hpp"
+
+namespace phx::app {
+namespace json = boost::json;
+namespace {
+
+Result<Uuid> id_argument(const json::object& args) {
+  const auto* value = args.if_contains("id");
+  const auto id = Uuid::parse(value && value->is_string() ? std::string_view(value->get_string()) : std::string_view());
+  if (!id) return not_found("operation.not_found", "There is no such operation.").with_field("id");
+  return *id;
+}
+
+asio::awaitable<Result<json::object>> cancel(api::MutationContext& context, json::object args) {
+  PHX_CO_TRY(const Uuid id, id_argument(args));
+  PHX_CO_CHECK(co_await engine::request_cancel(context.tx(), id));
+  context.audit("Operation", id, nullptr, nullptr);
+  co_return json::object{{"operation", id.to_string()}};
+}
+
+asio::awaitable<Result<json::object>> retry(api::MutationContext& context, json::object args) {
+  PHX_CO_TRY(const Uuid id, id_argument(args));
+  PHX_CO_CHECK(co_await engine::request_retry(context.tx(), id));
+  context.audit("Operation", id, nullptr, nullptr);
+  co_return json::object{{"operation", id.to_string()}};
+}
+
+asio::awaitable<Result<json::value>> health(Health& health, const Clock& clock) {
+  const auto report = co_await health.check();
+  co_return json::value(json::object{{"status", report.healthy ? "ok" : "degraded"},
+                                     {"timestamp", format_instant(clock.now())},
+                                     {"version", version()}});
+}
+
+asio::awaitable<Result<json::value>> event_cursor(pg::Database& database) {
+  PHX_CO_TRY(const auto state, co_await engine::read_event_log_state(database));
+  co_return json::value(engine::EventCursor{state.epoch, state.head}.to_string());
+}
+
+}  // namespace
+
+std::string_view version() { return PHOENIX_VERSION; }
+
+void register_core(api::Registry& registry, Health& health_checks, pg::Database& database, const Clock& clock) {
+  registry.mutation("cancelOperation", cancel);
+  registry.mutation("retryOperation", retry);
+  registry.query("health", [&](api::QueryContext&, json::object) { return health(health_checks, clock); });
+  registry.query("eventCursor", [&](api::QueryContext&, json::object) { return event_cursor(database); });
+}
+
+}  // namespace phx::app

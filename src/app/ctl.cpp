@@ -1,0 +1,582 @@
+#include "app/ctl.hpp"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+#include <fstream>
+#include <functional>
+#include <iostream>
+
+#include "app/ctl_client.hpp"
+#include "app/terminal.hpp"
+#include "base/clock.hpp"
+#include "base/task_scope.hpp"
+#include "base/uuid.hpp"
+
+namespace phx::app {
+namespace json = boost::json;
+namespace {
+
+using Work = std::function<asio::awaitable<Status>(CtlClient&)>;
+
+constexpr auto kPoll = std::chrono::milliseconds(200);
+
+std::string cell(const json::value& value) {
+  if (value.is_null()) return "-";
+  if (value.is_string()) return std::string(value.get_string());
+  if (value.is_object() && value.get_object().size() == 1) return cell(value.get_object().begin()->value());
+  return json::serialize(value);
+}
+
+/// Rows of equal objects as aligned columns; field names become headings.
+void print_table(const json::array& rows) {
+  if (rows.empty()) {
+    std::cout << "(none)\n";
+    return;
+  }
+  std::vector<std::string> names;
+  for (const auto& [name, value] : rows.front().as_object()) names.emplace_back(name);
+  std::vector<std::vector<std::string>> cells{names};
+  for (auto& name : cells.front()) std::ranges::transform(name, name.begin(), [](char c) { return std::toupper(c); });
+  for (const auto& row : rows) {
+    std::vector<std::string> line;
+    for (const auto& name : names) line.push_back(cell(row.as_object().at(name)));
+    cells.push_back(std::move(line));
+  }
+  std::vector<std::size_t> widths(names.size(), 0);
+  for (const auto& line : cells)
+    for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], line[i].size());
+  for (const auto& line : cells) {
+    std::string out;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      out += line[i];
+      if (i + 1 < line.size()) out += std::string(widths[i] - line[i].size() + 2, ' ');
+    }
+    std::cout << out << "\n";
+  }
+}
+
+constexpr std::string_view kMachineFields =
+    "id name state stateReason nextAction desiredState bootedAt vcpus memoryMib diskGib image { name } createdAt";
+constexpr std::string_view kIncidentFields =
+    "id reference severity status title affectedServices impact startedAt responseDueAt respondedAt resolutionDueAt "
+    "resolvedAt commander virtualMachine { name }";
+constexpr std::string_view kOperationFields = "id kind state objectName progress step reason nextAction";
+
+}  // namespace
+
+struct Ctl::Impl {
+  CtlTarget target;
+  std::string token_file;
+  std::string output = "text";
+  std::string key;
+  Work work;
+
+  // Arguments of the commands; CLI11 writes them while parsing.
+  std::string name, other_name, display_name, tier = "STANDARD", image, file, format, description, title, severity, impact,
+      status, note, user_data_file, reference;
+  std::vector<std::string> ssh_key_files, services, forwards;
+  int vcpus = 1, memory_mib = 128, disk_gib = 1;
+  std::int64_t ttl_seconds = 12 * 3600;
+  bool wait = false, force = false;
+  int timeout_seconds = 120;
+
+  bool as_json() const { return output == "json"; }
+
+  void show(const json::value& value) const {
+    if (as_json()) {
+      std::cout << json::serialize(value) << "\n";
+    } else if (value.is_array()) {
+      print_table(value.get_array());
+    } else if (value.is_object()) {
+      for (const auto& [field, item] : value.get_object()) std::cout << std::string(field) << ": " << cell(item) << "\n";
+    }
+  }
+
+  /// Positional NAME or --name NAME; both name the same thing.
+  std::string wanted() const { return name.empty() ? other_name : name; }
+
+  json::object with_key(json::object variables) const {
+    variables["key"] = key.empty() ? json::value(nullptr) : json::value(key);
+    return variables;
+  }
+
+  // --- tenants
+  asio::awaitable<Status> tenant_create(CtlClient& client);
+  asio::awaitable<Status> tenant_list(CtlClient& client);
+  // --- machines
+  asio::awaitable<Result<std::string>> machine_id(CtlClient& client, std::string tenant);
+  asio::awaitable<Status> vm_create(CtlClient& client);
+  asio::awaitable<Status> vm_list(CtlClient& client);
+  asio::awaitable<Status> vm_show(CtlClient& client);
+  asio::awaitable<Status> vm_change(CtlClient& client, std::string mutation);
+  asio::awaitable<Status> vm_console(CtlClient& client);
+  asio::awaitable<Status> await_operation(CtlClient& client, std::string tenant, std::string id);
+  // --- images, operations, incidents
+  asio::awaitable<Status> list(CtlClient& client, std::string root, std::string fields, bool in_tenant, std::string arguments);
+  asio::awaitable<Status> image_import(CtlClient& client);
+  asio::awaitable<Status> operation_change(CtlClient& client, std::string mutation);
+  asio::awaitable<Result<std::pair<std::string, std::string>>> incident_place(CtlClient& client);
+  asio::awaitable<Status> incident_declare(CtlClient& client);
+  asio::awaitable<Status> incident_show(CtlClient& client);
+  asio::awaitable<Status> incident_change(CtlClient& client, std::string mutation);
+  asio::awaitable<Status> incident_status(CtlClient& client, std::string to);
+  asio::awaitable<Status> incident_report(CtlClient& client);
+  // --- the server
+  asio::awaitable<Status> token(CtlClient& client);
+  asio::awaitable<Status> sign_in_link(CtlClient& client);
+  asio::awaitable<Status> ready(CtlClient& client);
+};
+
+asio::awaitable<Status> Ctl::Impl::tenant_create(CtlClient& client) {
+  json::object input{{"name", wanted()}, {"tier", tier}};
+  if (!display_name.empty()) input["displayName"] = display_name;
+  PHX_CO_TRY(const auto data, co_await client.graphql(
+                                  "mutation($input: CreateTenantInput!, $key: String) { createTenant(input: $input, "
+                                  "idempotencyKey: $key) { tenant { id name displayName tier status } } }",
+                                  with_key({{"input", std::move(input)}}), ""));
+  show(data.at("createTenant").at("tenant"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::tenant_list(CtlClient& client) {
+  PHX_CO_TRY(const auto data, co_await client.graphql(
+                                  "{ tenants(first: 500, orderBy: NAME) { nodes { id name displayName tier status } } }", {}, ""));
+  show(data.at("tenants").at("nodes"));
+  co_return Status();
+}
+
+asio::awaitable<Result<std::string>> Ctl::Impl::machine_id(CtlClient& client, std::string tenant) {
+  if (Uuid::parse(wanted())) co_return wanted();
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("query($name: String!) { virtualMachines(first: 1, filter: { name: { eq: $name } }) "
+                                     "{ nodes { id } } }",
+                                     {{"name", wanted()}}, std::move(tenant)));
+  const auto& nodes = data.at("virtualMachines").at("nodes").as_array();
+  if (nodes.empty()) co_return not_found("vm.not_found", "There is no machine '" + wanted() + "'.");
+  co_return std::string(nodes.front().at("id").as_string());
+}
+
+asio::awaitable<Status> Ctl::Impl::await_operation(CtlClient& client, std::string tenant, std::string id) {
+  const SystemClock clock;
+  const Duration until = clock.monotonic() + std::chrono::seconds(timeout_seconds);
+  std::string last_step;
+  for (;;) {
+    PHX_CO_TRY(const auto data, co_await client.graphql("query($id: ID!) { operation(id: $id) { " +
+                                                            std::string(kOperationFields) + " } }",
+                                                        {{"id", id}}, tenant));
+    if (data.at("operation").is_null()) co_return not_found("operation.not_found", "The operation is gone.");
+    const auto& operation = data.at("operation").as_object();
+    const std::string state = cell(operation.at("state"));
+    if (const std::string step = cell(operation.at("step")); step != last_step && !as_json() && isatty(STDERR_FILENO)) {
+      std::cerr << step << "\n";
+      last_step = step;
+    }
+    if (state == "SUCCEEDED") co_return Status();
+    if (state == "FAILED" || state == "CANCELLED")
+      co_return Error(Code::kFailedPrecondition, "operation." + state, cell(operation.at("kind")) + " " + state + ": " +
+                                                                           cell(operation.at("reason")))
+          .with_next_action(operation.at("nextAction").is_null() ? "" : cell(operation.at("nextAction")));
+    if (clock.monotonic() > until)
+      co_return Error(Code::kDeadlineExceeded, "ctl.wait", "Still " + state + " after " + std::to_string(timeout_seconds) +
+                                                               " s; the operation goes on.");
+    co_await sleep_for(kPoll);
+  }
+}
+
+asio::awaitable<Status> Ctl::Impl::vm_create(CtlClient& client) {
+  PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+  json::object input{{"name", wanted()}, {"image", image}, {"vcpus", vcpus}, {"memoryMib", memory_mib}, {"diskGib", disk_gib}};
+  const auto read_file = [](const std::string& path) -> Result<std::string> {
+    std::ifstream in(path);
+    std::string content{std::istreambuf_iterator<char>(in), {}};
+    if (!in) return invalid_argument("ctl.file", "", "Cannot read " + path + ".");
+    while (!content.empty() && content.back() == '\n') content.pop_back();
+    return content;
+  };
+  json::array keys;
+  for (const auto& path : ssh_key_files) {
+    PHX_CO_TRY(const std::string content, read_file(path));
+    keys.emplace_back(content);
+  }
+  if (!keys.empty()) input["sshKeys"] = std::move(keys);
+  if (!user_data_file.empty()) {
+    PHX_CO_TRY(const std::string content, read_file(user_data_file));
+    input["userData"] = content;
+  }
+  json::array ports;
+  for (const auto& forward : forwards) {
+    const auto colon = forward.find(':');
+    const int host = std::atoi(forward.c_str());
+    const int guest = colon == forward.npos ? 0 : std::atoi(forward.c_str() + colon + 1);
+    ports.push_back(json::object{{"hostPort", host}, {"guestPort", guest}});
+  }
+  if (!ports.empty()) input["portForwards"] = std::move(ports);
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("mutation($input: CreateVirtualMachineInput!, $key: String) { createVirtualMachine(input: "
+                                     "$input, idempotencyKey: $key) { virtualMachine { id } operation { id } } }",
+                                     with_key({{"input", std::move(input)}}), tenant));
+  const auto& payload = data.at("createVirtualMachine").as_object();
+  if (wait) PHX_CO_CHECK(co_await await_operation(client, tenant, cell(payload.at("operation"))));
+  name = cell(payload.at("virtualMachine"));
+  co_return co_await vm_show(client);
+}
+
+asio::awaitable<Status> Ctl::Impl::list(CtlClient& client, std::string root, std::string fields, bool in_tenant,
+                                        std::string arguments) {
+  std::string tenant;
+  if (in_tenant || !client.tenant_asked_for().empty()) {
+    PHX_CO_TRY(tenant, co_await client.tenant());
+  }
+  // Pages are read to the end: a list that silently stops is a list that lies.
+  json::array all;
+  json::value after = nullptr;
+  for (;;) {
+    PHX_CO_TRY(const auto data, co_await client.graphql("query($after: String) { page: " + root + "(first: 200, after: $after" +
+                                                            arguments + ") { nodes { " + fields +
+                                                            " } pageInfo { hasNextPage endCursor } } }",
+                                                        {{"after", after}}, tenant));
+    const auto& page = data.at("page").as_object();
+    for (const auto& node : page.at("nodes").as_array()) all.push_back(node);
+    if (!page.at("pageInfo").at("hasNextPage").as_bool()) break;
+    after = page.at("pageInfo").at("endCursor");
+  }
+  show(all);
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::vm_list(CtlClient& client) {
+  co_return co_await list(client, "virtualMachines", "id name state vcpus memoryMib diskGib image { name } stateReason", true, "");
+}
+
+asio::awaitable<Status> Ctl::Impl::vm_show(CtlClient& client) {
+  PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+  PHX_CO_TRY(const std::string id, co_await machine_id(client, tenant));
+  PHX_CO_TRY(const auto data, co_await client.graphql("query($id: ID!) { virtualMachine(id: $id) { " +
+                                                          std::string(kMachineFields) + " } }",
+                                                      {{"id", id}}, tenant));
+  if (data.at("virtualMachine").is_null()) co_return not_found("vm.not_found", "There is no such machine.");
+  show(data.at("virtualMachine"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::vm_change(CtlClient& client, std::string mutation) {
+  PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+  PHX_CO_TRY(const std::string id, co_await machine_id(client, tenant));
+  const std::string extra = force && mutation == "stopVirtualMachine" ? ", force: true" : "";
+  PHX_CO_TRY(const auto data, co_await client.graphql("mutation($id: ID!, $key: String) { change: " + mutation +
+                                                          "(id: $id, idempotencyKey: $key" + extra +
+                                                          ") { operation { " + std::string(kOperationFields) + " } } }",
+                                                      with_key({{"id", id}}), tenant));
+  const auto& operation = data.at("change").at("operation").as_object();
+  if (!wait) {
+    show(operation);
+    co_return Status();
+  }
+  PHX_CO_CHECK(co_await await_operation(client, tenant, cell(operation.at("id"))));
+  if (mutation == "deleteVirtualMachine") {
+    show(json::object{{"id", id}, {"deleted", true}});
+    co_return Status();
+  }
+  co_return co_await vm_show(client);
+}
+
+asio::awaitable<Status> Ctl::Impl::vm_console(CtlClient& client) {
+  PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+  PHX_CO_TRY(const std::string id, co_await machine_id(client, tenant));
+  PHX_CO_TRY(auto socket, co_await client.websocket("/console/" + id + "?tenant=" + tenant, "phoenix-console"));
+  co_return co_await run_terminal(std::move(socket));
+}
+
+asio::awaitable<Status> Ctl::Impl::image_import(CtlClient& client) {
+  json::object input{{"name", wanted()}, {"file", file}, {"format", format}, {"description", description}};
+  PHX_CO_TRY(const auto data, co_await client.graphql("mutation($input: ImportImageInput!, $key: String) { importImage(input: "
+                                                      "$input, idempotencyKey: $key) { image { id name format sha256 "
+                                                      "sizeMib minDiskGib } } }",
+                                                      with_key({{"input", std::move(input)}}), ""));
+  show(data.at("importImage").at("image"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::operation_change(CtlClient& client, std::string mutation) {
+  PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+  PHX_CO_TRY(const auto data, co_await client.graphql("mutation($id: ID!, $key: String) { change: " + mutation +
+                                                          "(id: $id, idempotencyKey: $key) { operation { " +
+                                                          std::string(kOperationFields) + " } } }",
+                                                      with_key({{"id", wanted()}}), tenant));
+  show(data.at("change").at("operation"));
+  co_return Status();
+}
+
+/// The tenant (or platform) and the id of the incident meant: by id, by INC-number, or the newest.
+asio::awaitable<Result<std::pair<std::string, std::string>>> Ctl::Impl::incident_place(CtlClient& client) {
+  const std::string tenant = client.tenant_asked_for();
+  if (Uuid::parse(wanted())) co_return std::pair(tenant, wanted());
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("query($reference: String!) { incidents(first: 2, filter: { reference: { eq: $reference } "
+                                     "}) { nodes { id } } }",
+                                     {{"reference", wanted()}}, tenant));
+  const auto& nodes = data.at("incidents").at("nodes").as_array();
+  if (nodes.empty()) co_return not_found("incident.not_found", "There is no incident '" + wanted() + "'.");
+  if (nodes.size() > 1)
+    co_return invalid_argument("ctl.which_tenant", "tenant", "Several tenants have an incident of that number: say --tenant.");
+  co_return std::pair(tenant, std::string(nodes.front().at("id").as_string()));
+}
+
+asio::awaitable<Status> Ctl::Impl::incident_declare(CtlClient& client) {
+  const std::string tenant = client.tenant_asked_for();
+  json::object input{{"title", title}, {"severity", severity}, {"impact", impact}};
+  json::array list;
+  for (const auto& service : services) list.emplace_back(service);
+  input["affectedServices"] = std::move(list);
+  if (!wanted().empty()) {
+    PHX_CO_TRY(const std::string machine, co_await machine_id(client, tenant));
+    input["virtualMachineId"] = machine;
+  }
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("mutation($input: DeclareIncidentInput!, $key: String) { declareIncident(input: $input, "
+                                     "idempotencyKey: $key) { incident { " + std::string(kIncidentFields) + " } } }",
+                                     with_key({{"input", std::move(input)}}), tenant));
+  show(data.at("declareIncident").at("incident"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::incident_show(CtlClient& client) {
+  PHX_CO_TRY(const auto place, co_await incident_place(client));
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("query($id: ID!) { incident(id: $id) { " + std::string(kIncidentFields) +
+                                         " timeline(first: 500, orderBy: AT) { nodes { at kind body actor } } } }",
+                                     {{"id", place.second}}, place.first));
+  if (data.at("incident").is_null()) co_return not_found("incident.not_found", "There is no such incident.");
+  if (as_json()) {
+    show(data.at("incident"));
+    co_return Status();
+  }
+  json::object facts = data.at("incident").as_object();
+  const json::value timeline = facts.at("timeline").at("nodes");
+  facts.erase("timeline");
+  show(facts);
+  std::cout << "\n";
+  show(timeline);
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::incident_change(CtlClient& client, std::string mutation) {
+  PHX_CO_TRY(const auto place, co_await incident_place(client));
+  const bool has_note = mutation == "addIncidentNote";
+  json::object variables = with_key({{"id", place.second}});
+  if (has_note) variables["body"] = note;
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql(std::string("mutation($id: ID!, $key: String") + (has_note ? ", $body: String!" : "") +
+                                         ") { change: " + mutation + "(id: $id, idempotencyKey: $key" +
+                                         (has_note ? ", body: $body" : "") + ") { incident { " +
+                                         std::string(kIncidentFields) + " } } }",
+                                     std::move(variables), place.first));
+  show(data.at("change").at("incident"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::incident_status(CtlClient& client, std::string to) {
+  PHX_CO_TRY(const auto place, co_await incident_place(client));
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("mutation($id: ID!, $status: IncidentStatus!, $note: String, $key: String) { "
+                                     "setIncidentStatus(id: $id, status: $status, note: $note, idempotencyKey: $key) { "
+                                     "incident { " + std::string(kIncidentFields) + " } } }",
+                                     with_key({{"id", place.second}, {"status", to}, {"note", note}}), place.first));
+  show(data.at("setIncidentStatus").at("incident"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::incident_report(CtlClient& client) {
+  PHX_CO_TRY(const auto place, co_await incident_place(client));
+  PHX_CO_TRY(const auto data, co_await client.graphql("query($id: ID!) { incidentReport(id: $id) }", {{"id", place.second}},
+                                                      place.first));
+  if (as_json())
+    show(json::object{{"report", data.at("incidentReport")}});
+  else
+    std::cout << cell(data.at("incidentReport"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::token(CtlClient& client) {
+  PHX_CO_TRY(const std::string minted, co_await client.mint_token(client.tenant_asked_for(), ttl_seconds));
+  if (as_json())
+    show(json::object{{"token", minted}});
+  else
+    std::cout << minted << "\n";
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::sign_in_link(CtlClient& client) {
+  PHX_CO_TRY(const std::string link, co_await client.sign_in_link());
+  if (as_json())
+    show(json::object{{"link", link}});
+  else
+    std::cout << link << "\n";
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::ready(CtlClient& client) {
+  PHX_CO_TRY(const auto answer, co_await client.request("GET", "/ready", ""));
+  if (!answer.ok()) co_return Error(Code::kUnavailable, "ctl.not_ready", "The server is not ready.");
+  std::cout << "ready\n";
+  co_return Status();
+}
+
+Ctl::Ctl() : impl_(std::make_unique<Impl>()) {}
+Ctl::~Ctl() = default;
+bool Ctl::chosen() const { return static_cast<bool>(impl_->work); }
+
+void Ctl::add_to(CLI::App& app) {
+  Impl& i = *impl_;
+  auto* ctl = app.add_subcommand("ctl", "Use the API of a running server from the terminal");
+  ctl->require_subcommand(1);
+  ctl->fallthrough();
+  ctl->add_option("--data", i.target.data, "Data folder of the server; PHOENIX_DATA, else the one that runs")->envname("PHOENIX_DATA");
+  ctl->add_option("--server", i.target.server, "Address of a remote server, http://HOST:PORT; needs --token-file");
+  ctl->add_option("--token-file", i.token_file, "File with a bearer token");
+  ctl->add_option("--tenant", i.target.tenant, "Tenant to work in, by name or id; not needed while there is only one");
+  ctl->add_option("--output", i.output, "text or json")->check(CLI::IsMember({"text", "json"}));
+  ctl->add_option("--idempotency-key", i.key, "The same key never does the same thing twice");
+
+  const auto command = [&](CLI::App* parent, const char* name, const char* help, Work work) {
+    auto* sub = parent->add_subcommand(name, help);
+    sub->fallthrough();
+    sub->callback([&i, work = std::move(work)] { i.work = work; });
+    return sub;
+  };
+  const auto named = [&](CLI::App* sub, const char* what) {
+    sub->add_option("NAME", i.name, what);
+    sub->add_option("--name", i.other_name, what);
+    return sub;
+  };
+  const auto waits = [&](CLI::App* sub) {
+    sub->add_flag("--wait", i.wait, "Wait until it is done");
+    sub->add_option("--timeout", i.timeout_seconds, "Seconds to wait")->check(CLI::Range(1, 86400));
+    return sub;
+  };
+
+  auto* tenant = ctl->add_subcommand("tenant", "Tenants");
+  tenant->require_subcommand(1)->fallthrough();
+  auto* create_tenant = named(command(tenant, "create", "Create a tenant", [&i](CtlClient& c) { return i.tenant_create(c); }), "Name");
+  create_tenant->add_option("--display-name", i.display_name, "Name for people");
+  create_tenant->add_option("--tier", i.tier, "FREE, STANDARD, ENTERPRISE or SOVEREIGN");
+  command(tenant, "list", "List tenants", [&i](CtlClient& c) { return i.tenant_list(c); });
+
+  auto* vm = ctl->add_subcommand("vm", "Virtual machines");
+  vm->require_subcommand(1)->fallthrough();
+  auto* create = waits(named(command(vm, "create", "Create a machine", [&i](CtlClient& c) { return i.vm_create(c); }), "Name"));
+  create->add_option("--image", i.image, "Image of the catalogue")->required();
+  create->add_option("--vcpus", i.vcpus, "CPUs");
+  create->add_option("--memory-mib", i.memory_mib, "Memory in MiB");
+  create->add_option("--disk-gib", i.disk_gib, "Disk in GiB");
+  create->add_option("--ssh-key", i.ssh_key_files, "File with a public SSH key; may be repeated");
+  create->add_option("--user-data", i.user_data_file, "File with cloud-init user data");
+  create->add_option("--forward", i.forwards, "HOSTPORT:GUESTPORT on the host's loopback; may be repeated");
+  command(vm, "list", "List machines", [&i](CtlClient& c) { return i.vm_list(c); });
+  named(command(vm, "show", "Show a machine", [&i](CtlClient& c) { return i.vm_show(c); }), "Name or id");
+  const auto change = [&](const char* name, const char* help, const char* mutation) {
+    return waits(named(command(vm, name, help, [&i, mutation](CtlClient& c) { return i.vm_change(c, mutation); }), "Name or id"));
+  };
+  change("start", "Start a machine", "startVirtualMachine");
+  change("stop", "Press the power button; the plug is pulled after the grace", "stopVirtualMachine")
+      ->add_flag("--force", i.force, "Pull the plug at once");
+  change("reboot", "Reset a machine", "rebootVirtualMachine");
+  change("pause", "Halt its CPUs", "pauseVirtualMachine");
+  change("resume", "Let its CPUs go on", "resumeVirtualMachine");
+  change("delete", "Remove a machine and its disks for good", "deleteVirtualMachine");
+  named(command(vm, "console", "Serial console; Ctrl-] leaves it", [&i](CtlClient& c) { return i.vm_console(c); }), "Name or id");
+
+  auto* image = ctl->add_subcommand("image", "Images");
+  image->require_subcommand(1)->fallthrough();
+  command(image, "list", "List images", [&i](CtlClient& c) {
+    return i.list(c, "images", "id name format sizeMib minMemoryMib minDiskGib description", false, "");
+  });
+  auto* import = named(command(image, "import", "Import a disk image from the server's import folder",
+                               [&i](CtlClient& c) { return i.image_import(c); }), "Name of the image");
+  import->add_option("--file", i.file, "File name in the import folder")->required();
+  import->add_option("--format", i.format, "qcow2 or raw")->required()->check(CLI::IsMember({"qcow2", "raw"}));
+  import->add_option("--description", i.description, "For people");
+
+  auto* operation = ctl->add_subcommand("operation", "Operations");
+  operation->require_subcommand(1)->fallthrough();
+  command(operation, "list", "List operations, newest first", [&i](CtlClient& c) {
+    return i.list(c, "operations", "id kind state objectName progress step reason", true, ", orderBy: CREATED_AT, direction: DESC");
+  });
+  named(command(operation, "cancel", "Stop it at its next safe point", [&i](CtlClient& c) { return i.operation_change(c, "cancelOperation"); }), "Id");
+  named(command(operation, "retry", "Take a failed one up again", [&i](CtlClient& c) { return i.operation_change(c, "retryOperation"); }), "Id");
+
+  auto* incident = ctl->add_subcommand("incident", "Incidents; --tenant chooses a tenant's, without it the platform sees all");
+  incident->require_subcommand(1)->fallthrough();
+  auto* declare = command(incident, "declare", "Declare an incident", [&i](CtlClient& c) { return i.incident_declare(c); });
+  declare->add_option("--title", i.title, "What is wrong, in a few words")->required();
+  declare->add_option("--severity", i.severity, "P0, P1, P2 or P3")->required()->check(CLI::IsMember({"P0", "P1", "P2", "P3"}));
+  declare->add_option("--impact", i.impact, "What users notice");
+  declare->add_option("--service", i.services, "Affected service; may be repeated");
+  declare->add_option("--vm", i.name, "Affected machine");
+  command(incident, "list", "List incidents, newest first", [&i](CtlClient& c) {
+    return i.list(c, "incidents", "id reference severity status title startedAt tenant { name }", false,
+                  ", orderBy: STARTED_AT, direction: DESC");
+  });
+  const char* which = "INC-number or id";
+  named(command(incident, "show", "Show an incident and its timeline", [&i](CtlClient& c) { return i.incident_show(c); }), which);
+  named(command(incident, "ack", "Take an incident", [&i](CtlClient& c) { return i.incident_change(c, "acknowledgeIncident"); }), which);
+  named(command(incident, "restart-guest", "Start the affected guest again", [&i](CtlClient& c) { return i.incident_change(c, "restartIncidentGuest"); }), which);
+  named(command(incident, "note", "Add a note", [&i](CtlClient& c) { return i.incident_change(c, "addIncidentNote"); }), which)
+      ->add_option("--body", i.note, "The note")->required();
+  auto* resolve = named(command(incident, "resolve", "Resolve an incident", [&i](CtlClient& c) { return i.incident_status(c, "RESOLVED"); }), which);
+  resolve->add_option("--note", i.note, "Why it is over");
+  auto* status = named(command(incident, "status", "Set the status", [&i](CtlClient& c) { return i.incident_status(c, i.status); }), which);
+  status->add_option("--to", i.status, "The status")->required()->check(CLI::IsMember({"INVESTIGATING", "IDENTIFIED", "MONITORING", "RESOLVED"}));
+  status->add_option("--note", i.note, "Why");
+  named(command(incident, "report", "The report in the runbook's format, as Markdown", [&i](CtlClient& c) { return i.incident_report(c); }), which);
+
+  auto* token = command(ctl, "token", "Print a bearer token (on the server's machine); with --tenant it opens that one only",
+                        [&i](CtlClient& c) { return i.token(c); });
+  token->add_option("--ttl", i.ttl_seconds, "Seconds it lives");
+  command(ctl, "sign-in-link", "Print a one-time link that signs the first administrator in", [&i](CtlClient& c) { return i.sign_in_link(c); });
+  command(ctl, "ready", "Exit 0 when the server is ready", [&i](CtlClient& c) { return i.ready(c); });
+}
+
+int Ctl::run() {
+  Impl& i = *impl_;
+  if (!i.token_file.empty()) {
+    std::ifstream in(i.token_file);
+    if (!std::getline(in, i.target.token)) {
+      std::cerr << "phoenix: cannot read a token from " << i.token_file << "\n";
+      return 1;
+    }
+  }
+  asio::io_context io(1);
+  CtlClient client(io.get_executor(), i.target);
+  std::optional<Status> outcome;
+  const auto work = [&]() -> asio::awaitable<void> {
+    Status connected = co_await client.connect();
+    outcome.emplace(connected ? co_await i.work(client) : std::move(connected));
+  };
+  std::exception_ptr failure;
+  asio::co_spawn(io, work(), [&](std::exception_ptr thrown) {
+    failure = thrown;
+    io.stop();
+  });
+  io.run();
+  if (failure) std::rethrow_exception(failure);
+  if (*outcome) return 0;
+  const Error& error = outcome->error();
+  if (i.as_json()) {
+    json::object body{{"code", code_info(error.code()).graphql_code}, {"reason", error.reason()}, {"message", error.message()}};
+    if (!error.field().empty()) body["field"] = error.field();
+    if (!error.next_action().empty()) body["nextAction"] = error.next_action();
+    std::cerr << json::serialize(json::object{{"error", std::move(body)}}) << "\n";
+  } else {
+    std::cerr << "phoenix: " << error.message() << (error.field().empty() ? "" : " [" + error.field() + "]") << "\n";
+    if (!error.next_action().empty()) std::cerr << "next: " << error.next_action() << "\n";
+  }
+  return 1;
+}
+
+}  // namespace phx::app

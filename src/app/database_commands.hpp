@@ -1,0 +1,20 @@
+#pragma once
+/// `phoenix migrate …` and `phoenix db …`. On the embedded database these start (or adopt) the cluster of the data
+/// folder for as long as they need it.
+
+#include <string>
+
+#include "app/settings.hpp"
+#include "base/result.hpp"
+
+namespace phx::app {
+
+Status migrate_up(const Settings& settings);
+Status migrate_down(const Settings& settings, int to);
+Status migrate_status(const Settings& settings);
+Status migrate_verify(const Settings& settings);
+
+Status database_backup(const Settings& settings, const std::string& folder);
+Status database_restore(const Settings& settings, const std::string& folder);
+
+}  // namespace phx::app

@@ -1,0 +1,60 @@
+#include "app/fsck.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <iostream>
+
+#include "app/data_folder.hpp"
+#include "base/blocking_pool.hpp"
+#include "base/metrics.hpp"
+#include "domains/compute/sql.gen.hpp"
+#include "engine/quota.hpp"
+#include "pg/database.hpp"
+
+namespace phx::app {
+namespace {
+
+asio::awaitable<Result<int>> check_quotas(pg::Database& database) {
+  const std::vector<const pg::Statement*> sources{&sql::compute::quota_used};
+  PHX_CO_TRY(const auto drifts, co_await engine::recount_quotas(database, sources));
+  for (const auto& drift : drifts)
+    std::cout << "quota " << drift.dimension << " of tenant " << drift.tenant.to_string() << ": recorded " << drift.recorded
+              << ", counted " << drift.counted << "\n";
+  co_return static_cast<int>(drifts.size());
+}
+
+}  // namespace
+
+int run_fsck(const Settings& settings) {
+  asio::io_context io(1);
+  BlockingPool blocking(1, 16);
+  Metrics metrics;
+  pg::DatabaseOptions options;
+  const auto connect = [&]() -> Status {
+    PHX_TRY(const std::string conninfo, live_database(settings));
+    PHX_TRY(options.endpoints, pg::Endpoints::from(conninfo));
+    return {};
+  };
+  std::optional<Result<int>> outcome;
+  std::exception_ptr failure;
+  if (const Status status = connect(); !status) {
+    outcome.emplace(status.error());
+  } else {
+    pg::Database database(io.get_executor(), blocking, metrics, std::move(options));
+    const auto work = [&]() -> asio::awaitable<void> {
+      outcome.emplace(co_await check_quotas(database));
+      co_await database.stop();
+    };
+    asio::co_spawn(io, work(), [&](std::exception_ptr thrown) { failure = thrown; });
+    io.run();
+  }
+  if (failure) std::rethrow_exception(failure);
+  if (!*outcome) {
+    std::cerr << "phoenix: " << outcome->error().message() << "\n";
+    return 1;
+  }
+  if (**outcome == 0) std::cout << "fsck: every recorded number equals its recount\n";
+  return **outcome == 0 ? 0 : 1;
+}
+
+}  // namespace phx::app

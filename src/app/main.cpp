@@ -1,0 +1,150 @@
+// The binary: commands and their arguments. What they do is in the other files of this folder.
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+
+#include "app/core_api.hpp"
+#include "app/ctl.hpp"
+#include "app/database_commands.hpp"
+#include "app/doctor.hpp"
+#include "app/fsck.hpp"
+#include "app/product_schema.hpp"
+#include "app/server.hpp"
+#include "app/settings.hpp"
+#include "base/log.hpp"
+
+namespace phx::app {
+namespace {
+
+int fail(const Error& error) {
+  std::cerr << "phoenix: " << error.message() << "\n";
+  if (!error.internal().empty()) std::cerr << "detail: " << error.internal() << "\n";
+  if (!error.next_action().empty()) std::cerr << "next: " << error.next_action() << "\n";
+  return 1;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// The settings given on the command line: one option for each row of the table.
+struct SettingOptions {
+  std::map<std::string, std::string> given;
+
+  void add_to(CLI::App& command) {
+    for (const auto& setting : settings_table()) {
+      const std::string name(setting.name);
+      command.add_option_function<std::string>("--" + name, [this, name](const std::string& value) { given[name] = value; },
+                                               std::string(setting.help) + " [" + std::string(setting.environment) +
+                                                   (setting.default_value.empty() ? "" : ", " + std::string(setting.default_value)) +
+                                                   "]");
+    }
+  }
+  Result<Settings> load() const { return load_settings({process_environment(), given, read_file}); }
+};
+
+int with_settings(const SettingOptions& options, const std::function<int(const Settings&)>& work) {
+  const auto settings = options.load();
+  if (!settings) return fail(settings.error());
+  set_log_format(settings->log_format == "text" ? LogFormat::kText : LogFormat::kJson);
+  return work(*settings);
+}
+
+int as_exit(const Status& status) { return status ? 0 : fail(status.error()); }
+
+int run(int argc, char** argv) {
+  CLI::App app("Sankofa Phoenix: a sovereign cloud on hardware you own", "phoenix");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(version()));
+  SettingOptions options;
+  std::function<int()> chosen;
+  const auto command = [&](CLI::App& parent, const char* name, const char* help, std::function<int(const Settings&)> work) {
+    auto* sub = parent.add_subcommand(name, help);
+    options.add_to(*sub);
+    sub->callback([&options, &chosen, work = std::move(work)] {
+      chosen = [&options, work] { return with_settings(options, work); };
+    });
+    return sub;
+  };
+
+  bool print_config = false;
+  auto* serve_command = command(app, "serve", "Run the server", [&](const Settings& settings) {
+    if (print_config) {
+      std::cout << print_settings(settings);
+      return 0;
+    }
+    return as_exit(serve(settings));
+  });
+  serve_command->add_flag("--print-config", print_config, "Print the settings in force and exit");
+  command(app, "down", "Stop server, guests and embedded database of a data folder",
+          [](const Settings& settings) { return as_exit(take_down(settings)); });
+
+  bool doctor_json = false;
+  auto* doctor = command(app, "doctor", "Check workloads, API, portal, database and identity",
+                         [&](const Settings& settings) { return run_doctor(settings, doctor_json); });
+  doctor->add_flag("--json", doctor_json, "For scripts");
+  command(app, "fsck", "Recount every derived number", [](const Settings& settings) { return run_fsck(settings); });
+
+  auto* migrate = app.add_subcommand("migrate", "Schema of the database");
+  migrate->require_subcommand(1);
+  int down_to = -1;
+  command(*migrate, "up", "Apply what is missing", [](const Settings& s) { return as_exit(migrate_up(s)); });
+  command(*migrate, "down", "Take files back, newest first; refuses to lose data",
+          [&](const Settings& s) { return as_exit(migrate_down(s, down_to)); })
+      ->add_option("--to", down_to, "Number to stay at")
+      ->required();
+  command(*migrate, "status", "List the files and what is applied", [](const Settings& s) { return as_exit(migrate_status(s)); });
+  command(*migrate, "verify", "Exit 0 when this binary may serve on the schema", [](const Settings& s) { return as_exit(migrate_verify(s)); });
+
+  auto* database = app.add_subcommand("db", "The embedded database");
+  database->require_subcommand(1);
+  std::string folder;
+  command(*database, "backup", "Physical backup into a new folder", [&](const Settings& s) { return as_exit(database_backup(s, folder)); })
+      ->add_option("FOLDER", folder, "Must not exist")
+      ->required();
+  command(*database, "restore", "Restore a backup into a data folder that has no database yet",
+          [&](const Settings& s) { return as_exit(database_restore(s, folder)); })
+      ->add_option("FOLDER", folder, "The backup")
+      ->required();
+
+  auto* schema = app.add_subcommand("schema", "The API's schema");
+  schema->require_subcommand(1);
+  bool internal = false;
+  auto* print = schema->add_subcommand("print", "Print the SDL");
+  print->add_flag("--internal", internal, "With the directives that describe tables");
+  print->callback([&] {
+    chosen = [&] {
+      const auto text = print_product_schema(internal);
+      if (!text) return fail(text.error());
+      std::cout << *text;
+      return 0;
+    };
+  });
+
+  auto* settings_command = app.add_subcommand("settings", "Print the table of settings as Markdown");
+  settings_command->callback([&] {
+    chosen = [] {
+      std::cout << document_settings();
+      return 0;
+    };
+  });
+
+  Ctl ctl;
+  ctl.add_to(app);
+  CLI11_PARSE(app, argc, argv);
+  if (ctl.chosen()) return ctl.run();
+  return chosen ? chosen() : 2;
+}
+
+}  // namespace
+}  // namespace phx::app
+
+int main(int argc, char** argv) {
+  try {
+    return phx::app::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "phoenix: " << error.what() << "\n";
+    return 70;
+  }
+}

@@ -1,0 +1,353 @@
+#include "app/server.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <iostream>
+#include <memory>
+
+#include "adapters/qemu/qemu_hypervisor.hpp"
+#include "api/graphql_http.hpp"
+#include "api/graphql_ws.hpp"
+#include "api/middleware.hpp"
+#include "api/service.hpp"
+#include "app/core_api.hpp"
+#include "app/data_folder.hpp"
+#include "app/health.hpp"
+#include "app/product_schema.hpp"
+#include "base/blocking_pool.hpp"
+#include "base/log.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/task_scope.hpp"
+#include "domains/compute/compute.hpp"
+#include "domains/identity/identity.hpp"
+#include "domains/identity/server_key.hpp"
+#include "domains/incident/incident.hpp"
+#include "domains/tenancy/tenancy.hpp"
+#include "engine/events.hpp"
+#include "engine/idempotency.hpp"
+#include "engine/operations.hpp"
+#include "engine/work_queue.hpp"
+#include "net/server.hpp"
+#include "net/static_files.hpp"
+#include "net/url.hpp"
+#include "pg/backup.hpp"
+#include "pg/cluster.hpp"
+#include "pg/database.hpp"
+#include "pg/migrate.hpp"
+
+namespace phx::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kDrainGrace = 10s;
+
+/// "127.0.0.1:4000" or "[::1]:4000".
+Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text) {
+  const auto colon = text.rfind(':');
+  int port = -1;
+  if (colon != text.npos && colon + 1 < text.size() && text.size() - colon <= 6) {
+    port = 0;
+    for (const char c : text.substr(colon + 1)) port = c >= '0' && c <= '9' && port >= 0 ? port * 10 + (c - '0') : -1;
+  }
+  if (port < 0 || port > 65535)
+    return invalid_argument("settings.bad_value", "listen", "listen must be ADDRESS:PORT, not '" + text + "'.");
+  std::string host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return std::pair(std::move(host), static_cast<std::uint16_t>(port));
+}
+
+qemu::Options qemu_options(const Settings& settings) {
+  qemu::Options options;
+  options.data_folder = settings.data;
+  options.accelerator = settings.accelerator == "kvm"    ? qemu::Accelerator::kKvm
+                        : settings.accelerator == "auto" ? qemu::Accelerator::kAuto
+                                                         : qemu::Accelerator::kTcg;
+  options.image_max_bytes = settings.image_max_gib << 30;
+  return options;
+}
+
+identity::Settings identity_settings(const Settings& settings, const std::string& base_url) {
+  identity::Settings out;
+  out.first_admin_email = settings.admin_email;
+  out.base_url = base_url;
+  out.secure_cookies = base_url.starts_with("https://");
+  out.session_idle = std::chrono::minutes(settings.session_idle_minutes);
+  out.session_absolute = std::chrono::hours(settings.session_absolute_hours);
+  return out;
+}
+
+compute::ComputeSettings compute_settings(const Settings& settings) {
+  compute::ComputeSettings out;
+  out.policy.stop_grace = std::chrono::seconds(settings.stop_grace_seconds);
+  out.site_name = settings.site;
+  out.probe_every = std::chrono::milliseconds(settings.probe_every_ms);
+  return out;
+}
+
+/// Everything that runs in a server, in the order of dependence: each part is given those above it.
+class Server {
+ public:
+  Server(asio::io_context& io, const Settings& settings, DataFolder folder, pg::DatabaseOptions database_options,
+         std::string server_key, std::string base_url)
+      : settings_(settings),
+        folder_(std::move(folder)),
+        io_(io),
+        ids_(clock_, random_),
+        blocking_(2, 256),
+        database_(io.get_executor(), blocking_, metrics_, std::move(database_options)),
+        sequencer_(io.get_executor(), database_, clock_, metrics_),
+        feed_(io.get_executor(), database_, metrics_),
+        worker_(io.get_executor(), database_, clock_, random_, metrics_),
+        hypervisor_(io.get_executor(), blocking_, clock_, random_, qemu_options(settings)),
+        tenancy_(database_, clock_, ids_, {.default_site = settings.site, .region = settings.region}),
+        identity_(database_, clock_, random_, ids_, blocking_, tenancy_, std::move(server_key),
+                  identity_settings(settings, base_url)),
+        incidents_(database_, clock_, ids_, {std::chrono::seconds(settings.incident_watch_seconds)}),
+        compute_(database_, hypervisor_, clock_, compute_settings(settings)),
+        machines_(database_, hypervisor_, incidents_, clock_, compute_settings(settings)),
+        health_(clock_, metrics_),
+        background_(io.get_executor(), "server") {}
+
+  /// Everything is served when this returns.
+  asio::awaitable<Status> start(bool restored);
+  /// Work that goes on for the server's life besides requests.
+  TaskScope& background() { return background_; }
+  BlockingPool& blocking() { return blocking_; }
+  asio::awaitable<void> stop();
+
+ private:
+  asio::awaitable<Status> prepare_data();
+  Status assemble();
+  void nudge();
+  asio::awaitable<Status> listen();
+  asio::awaitable<void> housekeeping();
+  asio::awaitable<net::Response> serve_portal(api::HttpCall call);
+
+  const Settings& settings_;
+  DataFolder folder_;
+  asio::io_context& io_;
+  SystemClock clock_;
+  SystemRandom random_;
+  Metrics metrics_;
+  UuidSource ids_;
+  BlockingPool blocking_;
+  pg::Database database_;
+  engine::Sequencer sequencer_;
+  engine::EventFeed feed_;
+  engine::Worker worker_;
+  qemu::QemuHypervisor hypervisor_;
+  tenancy::Tenancy tenancy_;
+  identity::Identity identity_;
+  incident::Incidents incidents_;
+  compute::Compute compute_;
+  compute::MachineWorker machines_;
+  Health health_;
+  api::Registry registry_;
+  api::Router router_;
+  std::unique_ptr<api::ApiSchema> schema_;
+  std::unique_ptr<api::GraphqlService> graphql_;
+  std::unique_ptr<api::GraphqlHttp> graphql_http_;
+  std::unique_ptr<api::GraphqlWebSocket> graphql_ws_;
+  std::optional<net::StaticFiles> portal_;
+  std::unique_ptr<api::Middleware> middleware_;
+  std::unique_ptr<api::HttpMetrics> http_metrics_;
+  std::unique_ptr<net::HttpServer> http_;
+  TaskScope background_;
+};
+
+void Server::nudge() {
+  sequencer_.nudge();
+  worker_.nudge();
+}
+
+asio::awaitable<Status> Server::prepare_data() {
+  PHX_CO_CHECK(co_await tenancy_.ensure_default_site());
+  PHX_CO_TRY(const auto first, co_await identity_.ensure_first_admin());
+  if (first) log_event(LogLevel::kInfo, "identity.first_administrator", {{"next", "phoenix ctl sign-in-link"}});
+  std::string_view images = settings_.image;
+  while (!images.empty()) {
+    const auto comma = images.find(',');
+    const std::string_view one = images.substr(0, comma);
+    images = comma == images.npos ? std::string_view() : images.substr(comma + 1);
+    const auto equals = one.find('=');
+    if (equals == one.npos)
+      co_return invalid_argument("settings.bad_value", "image", "image must be name=folder, not '" + std::string(one) + "'.");
+    PHX_CO_TRY(auto image, qemu::load_micro_image(std::string(one.substr(equals + 1))));
+    PHX_CO_CHECK(co_await compute_.ensure_image(std::string(one.substr(0, equals)),
+                                                "Linux with a serial console, boots in seconds", std::move(image), ids_));
+  }
+  co_return Status();
+}
+
+Status Server::assemble() {
+  health_.add("database", [this] { return database_.ping(Deadline::after(2s)); });
+  health_.add("hypervisor", [this]() -> asio::awaitable<Status> {
+    PHX_CO_CHECK(co_await hypervisor_.list());
+    co_return Status();
+  });
+  register_core(registry_, health_, database_, clock_);
+  tenancy_.register_with(registry_, router_);
+  identity_.register_with(registry_, router_);
+  compute_.register_with(registry_, router_, tenancy_);
+  incidents_.register_with(registry_, router_, tenancy_, [this] { nudge(); });
+  health_.register_with(router_);
+  registry_.on_commit([this] { nudge(); });
+
+  const auto sdl = product_sdl();
+  PHX_TRY(schema_, api::ApiSchema::assemble(sdl, registry_));
+  graphql_ = std::make_unique<api::GraphqlService>(
+      api::GraphqlService::Services{*schema_, database_, clock_, random_, ids_, metrics_});
+  graphql_http_ = std::make_unique<api::GraphqlHttp>(*graphql_, tenancy_);
+  graphql_http_->install(router_);
+  graphql_ws_ = std::make_unique<api::GraphqlWebSocket>(*graphql_, identity_, tenancy_, feed_, ids_, clock_);
+  graphql_ws_->install(router_);
+  router_.add("GET", "/graphql/schema", api::Auth::kRequired, [this](api::HttpCall) -> asio::awaitable<net::Response> {
+    co_return net::text_response(200, schema_->print());
+  });
+
+  if (!settings_.portal.empty()) {
+    PHX_TRY(portal_, net::StaticFiles::load(settings_.portal));
+    router_.fallback("/*", [this](api::HttpCall call) { return serve_portal(std::move(call)); });
+  }
+  health_.set_portal(portal_.has_value());
+
+  api::Middleware::Config config;
+  config.https = settings_.public_url.starts_with("https://");
+  if (!settings_.public_url.empty()) config.allowed_origins.push_back(settings_.public_url);
+  middleware_ = std::make_unique<api::Middleware>(config, router_, identity_, ids_, clock_);
+  http_metrics_ = std::make_unique<api::HttpMetrics>(metrics_);
+  net::HttpServer::Config http;
+  http.handler = [this](net::Request request) { return middleware_->handle(std::move(request)); };
+  http.on_upgrade = [this](net::Request request) { return middleware_->on_upgrade(std::move(request)); };
+  http.observer = http_metrics_.get();
+  http_ = std::make_unique<net::HttpServer>(io_.get_executor(), clock_, std::move(http));
+  return {};
+}
+
+asio::awaitable<net::Response> Server::serve_portal(api::HttpCall call) { co_return portal_->serve(call.http); }
+
+asio::awaitable<Status> Server::listen() {
+  PHX_CO_TRY(const auto address, parse_listen(settings_.listen));
+  PHX_CO_TRY(const auto port, http_->listen(address.first, address.second));
+  PHX_CO_CHECK(http_->listen_unix(folder_.socket().string()));
+  PHX_CO_CHECK(folder_.write_server_pid());
+  log_event(LogLevel::kInfo, "server.listening", {{"address", address.first}, {"port", port}});
+  co_return Status();
+}
+
+asio::awaitable<void> Server::housekeeping() {
+  for (;;) {
+    if (const auto purged = co_await engine::purge_idempotency_keys(database_); !purged)
+      log_error("housekeeping.idempotency_keys", purged.error());
+    if (const auto orphans = co_await machines_.sweep_orphans(true); !orphans)
+      log_error("housekeeping.orphans", orphans.error());
+    co_await sleep_for(1min);
+  }
+}
+
+asio::awaitable<Status> Server::start(bool restored) {
+  if (restored) {
+    PHX_CO_CHECK(co_await engine::begin_event_epoch(database_, "restored from a backup"));
+    PHX_CO_CHECK(pg::clear_restored_marker(folder_.database()));
+  }
+  PHX_CO_CHECK(co_await hypervisor_.open());
+  PHX_CO_CHECK(co_await prepare_data());
+  PHX_CO_CHECK(assemble());
+  machines_.work_with(worker_);
+  incidents_.work_with(worker_);
+  if (folder_.host_started_anew()) {
+    PHX_CO_TRY(const int started, co_await machines_.start_after_host(ids_));
+    log_event(LogLevel::kInfo, "server.host_started_anew", {{"machines", started}});
+  }
+  PHX_CO_CHECK(folder_.mark_running());
+  PHX_CO_CHECK(co_await feed_.start());
+  background_.spawn("event feed", feed_.run());
+  background_.spawn("sequencer", sequencer_.run());
+  background_.spawn("machine probe", machines_.probe());
+  background_.spawn("overdue operations", engine::sweep_overdue_operations(database_, 1s));
+  background_.spawn("housekeeping", housekeeping());
+  worker_.start();
+  PHX_CO_CHECK(co_await listen());
+  health_.set_ready(true);
+  co_return Status();
+}
+
+asio::awaitable<void> Server::stop() {
+  health_.set_ready(false);
+  if (http_) co_await http_->drain(kDrainGrace);
+  co_await worker_.stop();
+  co_await background_.stop();
+  co_await hypervisor_.stop();
+  co_await database_.stop();
+  folder_.remove_server_pid();
+}
+
+/// From the first signal on a second one of the same kind ends the process at once, as people expect.
+asio::awaitable<void> until_signal(asio::io_context& io) {
+  asio::signal_set signals(io, SIGINT, SIGTERM);
+  boost::system::error_code ignored;
+  const int number = co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  log_event(LogLevel::kInfo, "server.stopping", {{"signal", number}});
+}
+
+asio::awaitable<Status> run(asio::io_context& io, Server& server, pg::EmbeddedCluster* cluster, bool restored) {
+  if (cluster) server.background().spawn("embedded database", cluster->watch(server.blocking()));
+  Status status = co_await server.start(restored);
+  if (status) co_await until_signal(io);
+  co_await server.stop();
+  co_return status;
+}
+
+Result<pg::Endpoints> external_endpoints(const Settings& settings) {
+  return pg::Endpoints::from(settings.database_url, settings.database_direct_url);
+}
+
+}  // namespace
+
+Status serve(const Settings& settings) {
+  std::signal(SIGPIPE, SIG_IGN);
+  PHX_TRY(DataFolder folder, DataFolder::open(settings.data));
+  if (const auto other = folder.server())
+    return Error(Code::kFailedPrecondition, "serve.running", "A server runs on this data folder already (pid " +
+                                                                  std::to_string(other->pid) + ").");
+  SystemRandom random;
+  PHX_TRY(std::string server_key, identity::load_server_key(folder.server_key(), random));
+
+  std::unique_ptr<pg::EmbeddedCluster> cluster;
+  pg::DatabaseOptions options;
+  bool restored = false;
+  if (settings.database_url.empty()) {
+    cluster = std::make_unique<pg::EmbeddedCluster>(cluster_options(settings));
+    PHX_CHECK(cluster->start());
+    restored = pg::has_restored_marker(folder.database());
+    PHX_TRY(options.endpoints, pg::Endpoints::from(cluster->conninfo()));
+    pg::Migrator migrator(cluster->conninfo("phoenix_owner"));
+    PHX_TRY(const auto applied, migrator.up());
+    if (!applied.empty()) log_event(LogLevel::kInfo, "database.migrated", {{"files", applied.size()}});
+  } else {
+    PHX_TRY(options.endpoints, external_endpoints(settings));
+    pg::Migrator migrator(options.endpoints.owner);
+    PHX_CHECK(migrator.verify());
+  }
+
+  const std::string base_url = settings.public_url.empty() ? "http://" + settings.listen : settings.public_url;
+  asio::io_context io(1);
+  Server server(io, settings, std::move(folder), std::move(options), std::move(server_key), base_url);
+  std::optional<Status> outcome;
+  std::exception_ptr failure;
+  asio::co_spawn(io, run(io, server, cluster.get(), restored), [&](std::exception_ptr thrown, Status status) {
+    failure = thrown;
+    outcome.emplace(std::move(status));
+  });
+  io.run();
+  if (failure) std::rethrow_exception(failure);
+  return std::move(*outcome);
+}
+
+}  // namespace phx::app

@@ -1,0 +1,104 @@
+// `phoenix down`: the server, then its guests, then its database.
+#include <poll.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <csignal>
+#include <iostream>
+
+#include "adapters/qemu/qemu_hypervisor.hpp"
+#include "app/data_folder.hpp"
+#include "app/server.hpp"
+#include "base/blocking_pool.hpp"
+#include "base/process.hpp"
+#include "base/task_scope.hpp"
+#include "pg/cluster.hpp"
+
+namespace phx::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kServerLimit = 30s;
+constexpr auto kGuestLimit = 20s;
+
+asio::awaitable<Result<int>> end_guests(qemu::QemuHypervisor& hypervisor, const Clock& clock) {
+  PHX_CO_CHECK(co_await hypervisor.open());
+  PHX_CO_TRY(const auto guests, co_await hypervisor.list());
+  std::vector<Uuid> running;
+  for (const auto& guest : guests)
+    if (guest.has_process) running.push_back(guest.id);
+  const int ended = static_cast<int>(running.size());
+  for (const Uuid& id : running) {
+    // A paused guest cannot hear the button; the plug ends it below.
+    if (const auto pressed = co_await hypervisor.power_down(id); !pressed) continue;
+  }
+  const Duration until = clock.monotonic() + kGuestLimit;
+  while (!running.empty() && clock.monotonic() < until) {
+    co_await sleep_for(100ms);
+    std::vector<Uuid> left;
+    for (const Uuid& id : running) {
+      const auto seen = co_await hypervisor.observe(id);
+      if (!seen || seen->presence == compute::Presence::kRunning) left.push_back(id);
+    }
+    running = std::move(left);
+  }
+  for (const Uuid& id : running) PHX_CO_CHECK(co_await hypervisor.kill(id));
+  co_return ended;
+}
+
+Result<int> end_guests(const Settings& settings) {
+  asio::io_context io(1);
+  BlockingPool pool(1, 64);
+  const SystemClock clock;
+  SystemRandom random;
+  qemu::Options options;
+  options.data_folder = settings.data;
+  qemu::QemuHypervisor hypervisor(io.get_executor(), pool, clock, random, options);
+  std::optional<Result<int>> outcome;
+  std::exception_ptr failure;
+  const auto work = [&]() -> asio::awaitable<void> {
+    outcome.emplace(co_await end_guests(hypervisor, clock));
+    co_await hypervisor.stop();
+  };
+  asio::co_spawn(io, work(), [&](std::exception_ptr thrown) { failure = thrown; });
+  io.run();
+  if (failure) std::rethrow_exception(failure);
+  return std::move(*outcome);
+}
+
+/// It is not our child, so there is nothing to reap: a pidfd becomes readable when its process ends.
+bool ends_within(const UniqueFd& process, std::chrono::milliseconds limit) {
+  pollfd waited{process.get(), POLLIN, 0};
+  return poll(&waited, 1, static_cast<int>(limit.count())) > 0;
+}
+
+}  // namespace
+
+Status take_down(const Settings& settings) {
+  PHX_TRY(const DataFolder folder, DataFolder::open(settings.data));
+  if (const auto running = folder.server()) {
+    PHX_TRY(const UniqueFd server, open_pidfd(*running));
+    PHX_CHECK(signal_pidfd(server, SIGTERM));
+    if (!ends_within(server, kServerLimit)) {
+      PHX_CHECK(signal_pidfd(server, SIGKILL));
+      if (!ends_within(server, kServerLimit))
+        return Error(Code::kDeadlineExceeded, "down.server",
+                     "The server (pid " + std::to_string(running->pid) + ") does not end.");
+    }
+    folder.remove_server_pid();
+    std::cout << "server stopped\n";
+  }
+  PHX_TRY(const int guests, end_guests(settings));
+  if (guests > 0) std::cout << guests << " guests stopped\n";
+  PHX_CHECK(folder.mark_taken_down());
+  if (settings.database_url.empty() && std::filesystem::exists(folder.database() / "data")) {
+    pg::EmbeddedCluster cluster(cluster_options(settings));
+    PHX_CHECK(cluster.start());  // adopts it; a dead one recovers first, so that it is left clean
+    PHX_CHECK(cluster.stop());
+    std::cout << "database stopped\n";
+  }
+  return {};
+}
+
+}  // namespace phx::app
