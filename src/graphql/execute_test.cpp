@@ -253,7 +253,7 @@ TEST(Introspection, HidesDeprecatedElementsUnlessAsked) {
       "type Query { f(a: Int @deprecated b: Int): E g: Int @deprecated(reason: \"old\") } enum E { X Y @deprecated } "
       "input I @oneOf { a: Int b: Int @deprecated }");
   auto document = parse_document(
-      "{ q: __type(name: \"Query\") { fields { name args { name } } all: fields(includeDeprecated: true) { name "
+      "{ q: __type(name: \"Query\") { fields(includeDeprecated: null) { name args { name } } all: fields(includeDeprecated: true) { name "
       "isDeprecated deprecationReason args(includeDeprecated: true) { name isDeprecated } } } "
       "e: __type(name: \"E\") { enumValues { name } } "
       "i: __type(name: \"I\") { isOneOf inputFields { name } all: inputFields(includeDeprecated: true) { name } } }");

@@ -59,10 +59,14 @@ class Introspection {
     for (const auto& element : range) out.push_back(item(element));
     return out;
   }
+  static bool with_deprecated(const FieldGroup& group) {
+    const auto* argument = group.arguments.if_contains("includeDeprecated");
+    return argument != nullptr && argument->is_bool() && argument->get_bool();
+  }
   /// Deprecated elements only when asked for.
   template <class Range, class Item>
   static json::array list_current(const FieldGroup& group, const Range& range, Item item) {
-    bool all = group.arguments.at("includeDeprecated").as_bool();
+    bool all = with_deprecated(group);
     json::array out;
     for (const auto& element : range)
       if (all || !element.deprecation_reason) out.push_back(item(element));
@@ -89,7 +93,7 @@ class Introspection {
       if (name == "mutationType") return root(field, OperationKind::kMutation);
       if (name == "subscriptionType") return root(field, OperationKind::kSubscription);
       if (name != "directives") return nullptr;
-      bool all = field.arguments.at("includeDeprecated").as_bool();
+      bool all = with_deprecated(field);
       json::array out;
       for (const auto& definition : schema_.directives())
         if (all || !definition->deprecation_reason) out.push_back(directive(field, *definition));
