@@ -44,6 +44,20 @@ const presets = [
   { label: "Medium", vcpus: "2", memoryMib: "2048", diskGib: "20" },
 ];
 
+/** The image that runs in the smallest machine. */
+const firstChoice = (images: ImageRow[]): ImageRow | undefined =>
+  [...images].sort((left, right) => left.minMemoryMib - right.minMemoryMib)[0];
+
+/** Choosing an image never leaves a size in which it cannot run. */
+const fitted = (draft: Draft, image: ImageRow | undefined): Partial<Draft> =>
+  image
+    ? {
+        image: image.name,
+        memoryMib: String(Math.max(Number(draft.memoryMib) || 0, image.minMemoryMib)),
+        diskGib: String(Math.max(Number(draft.diskGib) || 0, image.minDiskGib)),
+      }
+    : {};
+
 export function CreateMachinePage() {
   const { tenant, base } = useScope();
   const connection = useConnection();
@@ -75,7 +89,7 @@ export function CreateMachinePage() {
       .query(ImageListDocument, {})
       .then(({ images }) => {
         setImages(images.nodes);
-        if (images.nodes[0]) setDraft((before) => ({ ...before, image: before.image || images.nodes[0]!.name }));
+        setDraft((before) => (before.image ? before : { ...before, ...fitted(before, firstChoice(images.nodes)) }));
       })
       .catch((reason: unknown) => setImagesError(asApiError(reason)));
   };
@@ -195,7 +209,10 @@ export function CreateMachinePage() {
                 selectionMode="single"
                 disallowEmptySelection
                 selectedKeys={draft.image ? [draft.image] : []}
-                onSelectionChange={(keys) => keys !== "all" && set({ image: String([...keys][0] ?? "") })}
+                onSelectionChange={(keys) => {
+                  const chosen = keys === "all" ? undefined : images.find((one) => keys.has(one.name));
+                  if (chosen) set(fitted(draft, chosen));
+                }}
               >
                 {images.map((one) => (
                   <ListBoxItem key={one.name} id={one.name} textValue={one.name} className={styles.image!}>
@@ -320,7 +337,7 @@ export function CreateMachinePage() {
             <pre className={styles.code} tabIndex={0}>
               {code}
             </pre>
-            <Copyable text={code} label={shape === "cli" ? "command" : "mutation"} />
+            <Copyable text={code} shown="Copy" label={shape === "cli" ? "command" : "mutation"} />
           </section>
         </aside>
       </div>

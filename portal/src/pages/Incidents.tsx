@@ -25,7 +25,7 @@ const compareBy = {
 
 const columns: Column<Incident>[] = [
   { id: "severity", header: "Severity", width: 78, order: "SEVERITY", cell: (row) => <SeverityBadge severity={row.severity} /> },
-  { id: "reference", header: "Reference", width: 84, order: "NUMBER", cell: (row) => row.reference },
+  { id: "reference", header: "Reference", width: 100, order: "NUMBER", cell: (row) => row.reference },
   { id: "title", header: "Title", width: 240, grow: 3, cell: (row) => <span className={ui.label} title={row.title}>{row.title}</span> },
   { id: "status", header: "Status", width: 124, cell: (row) => <IncidentStatusMark status={row.status} /> },
   { id: "response", header: "Response", width: 158, cell: (row) => <SlaClock from={row.startedAt} due={row.responseDueAt} done={row.respondedAt} verb="Met" /> },

@@ -111,7 +111,7 @@ export function asCommand(input: CreateVirtualMachineInput, tenant: string): str
     `--disk ${input.diskGib}`,
     ...(input.sshKeys ?? []).map((key) => `--ssh-key ${quoted(key)}`),
     ...(input.userData ? ["--user-data FILE"] : []),
-    ...(input.portForwards ?? []).map((one) => `--forward ${one.hostPort}:${one.guestPort}/${one.protocol}`),
+    ...(input.portForwards ?? []).map((one) => `--forward ${one.hostPort || "HOSTPORT"}:${one.guestPort || "GUESTPORT"}/${one.protocol}`),
     "--wait",
   ];
   return parts.join(" \\\n  ");

@@ -14,7 +14,6 @@ export function ClockButton() {
       <Button
         className={styles.clock!}
         onPress={() => setLook({ zone: other })}
-        aria-label={`Times in ${zoneName(zone)}; switch to ${zoneName(other)}`}
       >
         <span>
           {timeOfDay(at, zone)} <b>{zoneName(zone)}</b>

@@ -18,11 +18,11 @@ export function ScopeSwitcher() {
       <Button
         ref={anchor}
         className={styles.scope!}
-        aria-label={`Scope: ${tenant?.displayName ?? "Platform"}. Switch`}
         aria-haspopup="dialog"
         aria-expanded={open}
         onPress={() => setOpen(true)}
       >
+        <span className="quiet">Scope: </span>
         {tenant ? <Building2 aria-hidden /> : <Globe aria-hidden />}
         <span>{tenant?.displayName ?? "Platform"}</span>
         {tenant && <small>{tenant.tier.toLowerCase()}</small>}

@@ -44,7 +44,7 @@ export function UserMenu({ onKeys }: { onKeys(): void }) {
       ]}
     >
       {(button) => (
-        <Button {...button} className={styles.user!} aria-label={`${name}: your menu`}>
+        <Button {...button} className={styles.user!} aria-label={`${initials}: ${name}, your menu`}>
           {initials}
         </Button>
       )}

@@ -181,13 +181,14 @@ export function Moment({ at }: { at: string | null | undefined }) {
   );
 }
 
-export function Copyable({ text, label }: { text: string; label: string }) {
+/** Copies a text on a press. What it shows is the text itself, or something shorter. */
+export function Copyable({ text, label, shown = text }: { text: string; label: string; shown?: string }) {
   const [copied, setCopied] = useState(false);
   return (
     <button
       type="button"
       className={styles.copyable}
-      aria-label={`Copy ${label}`}
+      aria-label={`${shown}: copy ${label}`}
       title={text}
       onClick={() => {
         void navigator.clipboard?.writeText(text);
@@ -195,7 +196,7 @@ export function Copyable({ text, label }: { text: string; label: string }) {
         setTimeout(() => setCopied(false), 1500);
       }}
     >
-      <span>{text}</span>
+      <span>{shown}</span>
       {copied ? <Check aria-hidden /> : <Copy aria-hidden />}
     </button>
   );
