@@ -182,7 +182,10 @@ Status EmbeddedCluster::start() {
   if (!fs::exists(data_folder() / "PG_VERSION")) PHX_CHECK(create());
   PHX_CHECK(read_identifier());
   PHX_TRY(adopted_, adopt());
-  if (!adopted_) PHX_CHECK(start_server());
+  if (!adopted_) {
+    PHX_TRY(auto live, start_server());
+    keep(std::move(live));
+  }
   return bootstrap();
 }
 
@@ -385,26 +388,33 @@ Result<bool> EmbeddedCluster::adopt() {
   if (!handle) return false;
   const auto identity = identify_process(file->pid);
   if (!identity || !is_server_of(file->pid, data_folder())) return false;
-  // It may still be starting, or stopping: the first answers soon, the second ends soon.
   socket_folder_ = file->socket_folder;
-  server_ = *identity;
-  server_pidfd_ = std::move(*handle);
-  if (auto ready = wait_ready(); !ready) {
-    if (pidfd_ended(server_pidfd_)) {
-      server_.reset();
-      PHX_CHECK(choose_socket_folder());
-      return false;
-    }
-    return std::move(ready).error();
+  // It may still be starting, or stopping: the first answers soon, the second ends soon.
+  if (auto ready = wait_ready(*handle, log_size()); !ready) {
+    if (!pidfd_ended(*handle)) return std::move(ready).error();
+    PHX_CHECK(choose_socket_folder());
+    return false;
   }
+  keep({*identity, std::move(*handle)});
   log_event(LogLevel::kInfo, "cluster.adopted", {{"pid", file->pid}});
   return true;
 }
 
-Status EmbeddedCluster::start_server() {
+void EmbeddedCluster::keep(Live live) {
+  server_ = live.identity;
+  server_pidfd_ = std::move(live.pidfd);
+}
+
+std::uintmax_t EmbeddedCluster::log_size() const {
+  std::error_code absent;
+  const auto size = fs::file_size(options_.folder / "server.log", absent);
+  return absent ? 0 : size;
+}
+
+Result<EmbeddedCluster::Live> EmbeddedCluster::start_server() const {
   end_orphans(data_folder());
   const auto log = options_.folder / "server.log";
-  log_offset_ = fs::exists(log) ? fs::file_size(log) : 0;
+  const auto log_from = log_size();
 
   SpawnOptions options = tool(server_user_, {(binaries_ / "postgres").string(), "-D", data_folder().string(), "-c",
                                              "unix_socket_directories=" + socket_folder_.string()});
@@ -431,26 +441,25 @@ Status EmbeddedCluster::start_server() {
   }
 
   PHX_TRY(const pid_t pid, spawn(options));
-  PHX_TRY(server_pidfd_, open_pidfd(pid));
-  PHX_TRY(server_, identify_process(pid));
-  if (auto ready = wait_ready(); !ready) {
-    if (auto told = signal_pidfd(server_pidfd_, SIGQUIT); !told && told.error().code() != Code::kNotFound)
+  PHX_TRY(auto pidfd, open_pidfd(pid));
+  if (auto ready = wait_ready(pidfd, log_from); !ready) {
+    if (auto told = signal_pidfd(pidfd, SIGQUIT); !told && told.error().code() != Code::kNotFound)
       log_error("cluster.cannot_end_failed_start", told.error());
-    wait_exit_for(server_pidfd_, std::chrono::seconds(10));
-    server_.reset();
-    return ready;
+    wait_exit_for(pidfd, std::chrono::seconds(10));
+    return std::move(ready).error();
   }
+  PHX_TRY(const auto identity, identify_process(pid));
   log_event(LogLevel::kInfo, "cluster.started", {{"pid", pid}});
-  return {};
+  return Live{identity, std::move(pidfd)};
 }
 
-Status EmbeddedCluster::wait_ready() {
+Status EmbeddedCluster::wait_ready(const UniqueFd& pidfd, std::uintmax_t log_from) const {
   const auto end = steady_clock::now() + options_.start_limit;
   std::string last;
   while (steady_clock::now() < end) {
-    if (pidfd_ended(server_pidfd_)) {
-      try_reap(server_pidfd_);
-      const auto tail = server_log_tail();
+    if (pidfd_ended(pidfd)) {
+      try_reap(pidfd);
+      const auto tail = server_log_tail(log_from);
       if (tells_of_full_disk(tail)) return disk_full(options_.folder, tail);
       return failure("cluster.start_failed", "PostgreSQL ended while it was starting; its log says why.", tail);
     }
@@ -464,12 +473,12 @@ Status EmbeddedCluster::wait_ready() {
     last = connection.error().internal();
     std::this_thread::sleep_for(milliseconds(25));
   }
-  return failure("cluster.start_failed", "PostgreSQL did not become ready in time.", last + "\n" + server_log_tail());
+  return failure("cluster.start_failed", "PostgreSQL did not become ready in time.", last + "\n" + server_log_tail(log_from));
 }
 
-std::string EmbeddedCluster::server_log_tail() const {
+std::string EmbeddedCluster::server_log_tail(std::uintmax_t log_from) const {
   const std::string text = read_text(options_.folder / "server.log");
-  const auto from = std::min<std::size_t>(log_offset_, text.size());
+  const auto from = std::min<std::size_t>(log_from, text.size());
   return text.substr(text.size() - from > 4000 ? text.size() - 4000 : from);
 }
 
@@ -490,7 +499,8 @@ Status EmbeddedCluster::stop() {
   auto asked = signal_pidfd(server_pidfd_, SIGINT);
   if (!asked && asked.error().code() != Code::kNotFound) return asked;
   if (!wait_exit_for(server_pidfd_, std::chrono::seconds(60)))
-    return failure("cluster.stop_failed", "PostgreSQL did not stop within a minute.", server_log_tail());
+    return failure("cluster.stop_failed", "PostgreSQL did not stop within a minute.",
+                   server_log_tail(0));
   server_.reset();
   log_event(LogLevel::kInfo, "cluster.stopped");
   release();
@@ -506,8 +516,11 @@ boost::asio::awaitable<void> EmbeddedCluster::watch(BlockingPool& blocking) {
     log_event(LogLevel::kError, "cluster.server_died", {{"how", status.to_string()}});
     if (steady_clock::now() - started > std::chrono::minutes(1)) backoff = milliseconds(100);
     while (true) {
-      const auto restarted = co_await blocking.run([this] { return start_server(); });
-      if (restarted && *restarted) break;
+      auto restarted = co_await blocking.run([this] { return start_server(); });
+      if (restarted && *restarted) {
+        keep(std::move(**restarted));
+        break;
+      }
       log_error("cluster.restart_failed", restarted ? restarted->error() : restarted.error());
       co_await sleep_for(backoff);
       backoff = std::min<milliseconds>(backoff * 2, std::chrono::seconds(10));

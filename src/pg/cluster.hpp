@@ -16,6 +16,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -95,13 +96,22 @@ class EmbeddedCluster {
   Status create();
   /// Who may log in as whom: pg_hba.conf and pg_ident.conf, for the accounts of this machine.
   Status write_access(const std::filesystem::path& data) const;
-  Status start_server();
-  Status wait_ready();
+  /// A server process of ours and the handle that keeps meaning it.
+  struct Live {
+    ProcessIdentity identity;
+    UniqueFd pidfd;
+  };
+  /// Touches no member: watch() runs it on another thread.
+  Result<Live> start_server() const;
+  /// `log_from`: where in server.log this server's lines begin.
+  Status wait_ready(const UniqueFd& pidfd, std::uintmax_t log_from) const;
+  void keep(Live live);
   Status read_identifier();
   std::string superuser_conninfo_of(std::string_view database) const;
   Status bootstrap();
   Result<bool> adopt();
-  std::string server_log_tail() const;
+  std::uintmax_t log_size() const;
+  std::string server_log_tail(std::uintmax_t log_from) const;
 
   ClusterOptions options_;
   UniqueFd lock_;
@@ -112,7 +122,6 @@ class EmbeddedCluster {
   std::optional<ProcessIdentity> server_;
   UniqueFd server_pidfd_;
   bool adopted_ = false;
-  std::uintmax_t log_offset_ = 0;  // of server.log when the server was started
 };
 
 }  // namespace phx::pg

@@ -162,7 +162,7 @@ TEST(Reads, SharedConnectionsRefuseWhatIsNotAQuery) {
 }
 
 TEST(Reads, SeveralStatementsSeeOneSnapshot) {
-  TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) { o.shared_statement_timeout = 10s; });
+  TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) { o.shared_statement_timeout = 60s; });
   make_notes(db);
   auto gate = SyncConnection::open(db.conninfo("phoenix_owner"));
   ASSERT_TRUE(gate && gate->script("select pg_advisory_lock(1)"));
@@ -187,10 +187,13 @@ TEST(Reads, SeveralStatementsSeeOneSnapshot) {
 }
 
 TEST(Reads, SlowOnesMoveToAnExclusiveConnection) {
-  TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) { o.platform = {1, 1}; });
+  TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) {
+    o.platform = {1, 1};
+    o.shared_statement_timeout = 300ms;
+  });
   auto shared = db.run(db->read(Scope::platform(), kPid, {}, soon()));
   ASSERT_TRUE(shared);
-  std::vector<Query> slow = {{kSleep, Params::of(0.2)}, {kPid, {}}};
+  std::vector<Query> slow = {{kSleep, Params::of(0.6)}, {kPid, {}}};
   auto rows = db.run(db->read_many(Scope::platform(), slow, soon()));
   ASSERT_TRUE(rows) << rows.error().to_string();
   EXPECT_NE((*rows)[1].get<std::int32_t>(0, 0), shared->get<std::int32_t>(0, 0));
@@ -202,8 +205,11 @@ TEST(Reads, SlowOnesMoveToAnExclusiveConnection) {
 }
 
 TEST(Reads, DeadlineEndsTheSlowLaneToo) {
-  TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) { o.platform = {1, 1}; });
-  auto rows = db.run(db->read(Scope::platform(), kSleep, Params::of(30.0), Deadline::after(300ms)));
+  TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) {
+    o.platform = {1, 1};
+    o.shared_statement_timeout = 50ms;
+  });
+  auto rows = db.run(db->read(Scope::platform(), kSleep, Params::of(30.0), Deadline::after(500ms)));
   ASSERT_FALSE(rows);
   EXPECT_EQ(rows.error().code(), Code::kDeadlineExceeded);
   EXPECT_EQ(rows.error().reason(), "pg.timeout");
@@ -652,6 +658,7 @@ TEST(Health, PingAndMetrics) {
 }
 
 TEST(Sessions, EveryPoolHasItsTimeouts) {
+  EXPECT_EQ(DatabaseOptions().shared_statement_timeout, 50ms);
   TestDatabase db;
   const auto sql = dynamic(
       "select current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout'), "
@@ -660,7 +667,7 @@ TEST(Sessions, EveryPoolHasItsTimeouts) {
   for (const auto& scope : {Scope::of_tenant(kTenantA), Scope::platform(), Scope::worker()}) {
     auto shared = db.run(db->read(scope, sql, {}, soon()));
     ASSERT_TRUE(shared) << shared.error().to_string();
-    EXPECT_EQ(shared->get<std::string>(0, 0), "50ms");
+    EXPECT_EQ(shared->get<std::string>(0, 0), "5s");
     EXPECT_EQ(shared->get<std::string>(0, 1), "30s");
     EXPECT_EQ(shared->get<std::string>(0, 2), "on");
     EXPECT_EQ(shared->get<std::string>(0, 3), "repeatable read");

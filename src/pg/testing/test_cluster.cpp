@@ -134,6 +134,9 @@ TestDatabase::TestDatabase(Content content, void (*adjust)(DatabaseOptions&)) {
   options_.endpoints = must(
       Endpoints::from(fmt::format("host={} port=5432 dbname={}", quote_conninfo(cluster().socket_folder().string()), name_)),
       "endpoints");
+  // A busy machine must not move a test's reads to the slow lane.
+  options_.shared_statement_timeout = std::chrono::seconds(5);
+  options_.pool_wait = std::chrono::seconds(5);
   if (adjust) adjust(options_);
   database_ = another();
 }

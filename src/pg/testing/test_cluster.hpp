@@ -36,7 +36,8 @@ std::filesystem::path scratch(const std::string& name);
 class TestDatabase {
  public:
   enum class Content { kMigrated, kEmpty };
-  /// A fresh database with all embedded migrations applied (or none). Aborts the test binary when that fails.
+  /// A fresh database with all embedded migrations applied (or none); throws when that fails. The shared connections'
+  /// statement_timeout and the pools' wait are 5 s, so that a busy machine decides nothing; `adjust` changes options.
   explicit TestDatabase(Content content = Content::kMigrated, void (*adjust)(DatabaseOptions&) = nullptr);
   ~TestDatabase();
   TestDatabase(const TestDatabase&) = delete;
