@@ -90,7 +90,7 @@ asio::awaitable<Result<IssuedSecret>> Identity::mint_token(std::string issued_by
                                                            std::chrono::seconds ttl) {
   if (ttl == 0s) ttl = settings_.token_lifetime;
   if (ttl < 1s || ttl > settings_.token_lifetime_max)
-    co_return invalid_argument("auth.ttl", "ttl_seconds",
+    co_return invalid_argument("auth.ttl", "ttlSeconds",
                                "A token lives between 1 second and " +
                                    std::to_string(settings_.token_lifetime_max.count()) + " seconds.");
   IssuedSecret token{make_bearer_token(random_), user, {}};

@@ -543,7 +543,7 @@ TEST_F(LocalSocket, GivesTokensToRootAndOurselvesOnly) {
 TEST_F(LocalSocket, TokensAreBoundAndLimited) {
   add_user("admin@localhost", std::nullopt, true);
   add_tenant(server.tenants.id, "acme");
-  const auto response = ask("/local/token", R"({"tenant":"acme","ttl_seconds":60})", true, 0);
+  const auto response = ask("/local/token", R"({"tenant":"acme","ttlSeconds":60})", true, 0);
   ASSERT_EQ(response.status, 200) << response.body_text();
   const auto body = boost::json::parse(response.body_text());
   EXPECT_EQ(body.at("expiresAt").as_string(), format_instant(server.clock.now() + 60s));
@@ -551,8 +551,9 @@ TEST_F(LocalSocket, TokensAreBoundAndLimited) {
   ASSERT_TRUE(principal);
   EXPECT_EQ(principal->token_tenant, server.tenants.id);
   EXPECT_EQ(reason_of(ask("/local/token", R"({"tenant":"other"})", true, 0)), "tenant.not_found");
+  EXPECT_EQ(reason_of(ask("/local/token", R"({"tennant":"acme"})", true, 0)), "auth.malformed");
   for (const char* ttl : {"0", "-1", "7776001", "\"60\"", "1e30"})
-    EXPECT_EQ(reason_of(ask("/local/token", std::string(R"({"ttl_seconds":)") + ttl + "}", true, 0)), "auth.ttl") << ttl;
+    EXPECT_EQ(reason_of(ask("/local/token", std::string(R"({"ttlSeconds":)") + ttl + "}", true, 0)), "auth.ttl") << ttl;
 }
 
 TEST_F(LocalSocket, GivesSignInLinks) {
@@ -561,7 +562,7 @@ TEST_F(LocalSocket, GivesSignInLinks) {
   ASSERT_EQ(response.status, 200) << response.body_text();
   const auto body = boost::json::parse(response.body_text());
   const auto token = std::string(body.at("token").as_string());
-  EXPECT_EQ(body.at("url").as_string(), "http://127.0.0.1:4000/sign-in#token=" + token);
+  EXPECT_EQ(body.at("link").as_string(), "http://127.0.0.1:4000/sign-in#token=" + token);
   EXPECT_EQ(server.call("POST", "/auth/one-time", R"({"token":")" + token + R"("})").status, 200);
 }
 

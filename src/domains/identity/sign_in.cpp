@@ -308,10 +308,13 @@ asio::awaitable<net::Response> Identity::post_local_token(api::HttpCall call) {
 asio::awaitable<Result<IssuedSecret>> Identity::issue_local_token(const net::Request& request) {
   PHX_CO_CHECK(check_local(request));
   PHX_CO_TRY(const auto body, parse_body(request));
+  // A misspelt limit must not become a token without it.
+  for (const auto& [key, value] : body)
+    if (key != "tenant" && key != "ttlSeconds") co_return malformed(std::string(key), "This is not known here.");
   std::chrono::seconds ttl{0};
-  if (const auto* value = body.if_contains("ttl_seconds"); value != nullptr && !value->is_null()) {
+  if (const auto* value = body.if_contains("ttlSeconds"); value != nullptr && !value->is_null()) {
     if (!value->is_int64() || value->as_int64() < 1 || value->as_int64() > settings_.token_lifetime_max.count())
-      co_return invalid_argument("auth.ttl", "ttl_seconds",
+      co_return invalid_argument("auth.ttl", "ttlSeconds",
                                  "A token lives between 1 and " +
                                      std::to_string(settings_.token_lifetime_max.count()) + " seconds.");
     ttl = std::chrono::seconds(value->as_int64());
@@ -333,7 +336,7 @@ asio::awaitable<Result<IssuedSecret>> Identity::issue_local_token(const net::Req
 asio::awaitable<net::Response> Identity::post_local_sign_in_link(api::HttpCall call) {
   auto link = co_await issue_local_link(call.http);
   if (!link) co_return refusal(link.error());
-  co_return answer(200, boost::json::serialize(boost::json::object{{"url", sign_in_url(*link)},
+  co_return answer(200, boost::json::serialize(boost::json::object{{"link", sign_in_url(*link)},
                                                                    {"token", link->secret},
                                                                    {"expiresAt", format_instant(link->expires_at)}}));
 }
