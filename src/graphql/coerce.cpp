@@ -25,7 +25,8 @@ std::optional<double> parse_double(std::string_view text) {
   double value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   // Too small is zero; too large has no finite value.
-  if (error == std::errc::result_out_of_range && std::abs(std::strtod(std::string(text).c_str(), nullptr)) < 1) return 0.0;
+  if (error == std::errc::result_out_of_range && std::abs(std::strtod(std::string(text).c_str(), nullptr)) < 1)
+    return 0.0;
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
@@ -342,8 +343,9 @@ std::expected<json::object, std::vector<GraphqlError>> coerce_variables(const Sc
     const json::value* given = raw.if_contains(name);
     if (given == nullptr) {
       if (definition.default_value != nullptr) {
-        if (auto value = coerce_literal(*definition.default_value, type, nullptr)) out.emplace(name, std::move(*value));
-        else fail(definition, fmt::format("The default of variable \"${}\" is no value of {}.", name, type.to_string()));
+        auto value = coerce_literal(*definition.default_value, type, nullptr);
+        if (value) out.emplace(name, std::move(*value));
+        else fail(definition, fmt::format("The default of \"${}\" is no value of {}.", name, type.to_string()));
       } else if (type.is_non_null()) {
         fail(definition, fmt::format("Variable \"${}\" of type {} is missing.", name, type.to_string()));
       }

@@ -17,7 +17,9 @@ namespace json = boost::json;
 
 constexpr std::string_view kSdl = R"(
 interface Node { id: ID! }
-type Vm implements Node { id: ID! name(upper: Boolean = false): String! size: Int disk: Disk! disks: [Disk!] tags: [String] state: State }
+type Vm implements Node {
+  id: ID! name(upper: Boolean = false): String! size: Int disk: Disk! disks: [Disk!] tags: [String] state: State
+}
 type Disk implements Node { id: ID! gib: Float boot: Boolean vm: Vm }
 union Thing = Vm | Disk
 enum State { ON OFF }

@@ -119,15 +119,16 @@ class Introspection {
     if (name == "kind") return json::value(json::string(kind_name(named.kind)));
     if (name == "specifiedByURL") return text_or_null(named.specified_by_url);
     if (name == "fields" && has_fields)
-      return list_current(field, named.fields, [&](const Field& definition) { return this->field(field, definition); });
+      return list_current(field, named.fields, [&](const Field& member) { return this->field(field, member); });
     if (name == "interfaces" && has_fields) return types(named.interfaces);
     if (name == "possibleTypes" && named.is_abstract()) return types(named.possible_types);
     if (name == "enumValues" && named.kind == TypeKind::kEnum)
       return list_current(field, named.values, [&](const EnumValue& value) {
-        return object(field, "__EnumValue", [&](const FieldGroup&, std::string_view part) { return common(value, part); });
+        auto part = [&](const FieldGroup&, std::string_view wanted) { return common(value, wanted); };
+        return object(field, "__EnumValue", part);
       });
     if (name == "inputFields" && named.kind == TypeKind::kInputObject)
-      return list_current(field, named.input_fields, [&](const InputValue& input) { return input_value(field, input); });
+      return arguments(field, named.input_fields);
     if (name == "isOneOf" && named.kind == TypeKind::kInputObject) return named.one_of;
     if (name == "name" || name == "description") return common(named, name);
     return nullptr;

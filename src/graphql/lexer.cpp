@@ -31,8 +31,8 @@ constexpr Tables make_tables() {
   }
   using enum TokenKind;
   constexpr std::pair<char, TokenKind> marks[] = {
-      {'!', kBang},     {'$', kDollar},   {'&', kAmp},      {'(', kParenL}, {')', kParenR}, {':', kColon}, {'=', kEquals},
-      {'@', kAt},       {'[', kBracketL}, {']', kBracketR}, {'{', kBraceL}, {'|', kPipe},   {'}', kBraceR}};
+      {'!', kBang},   {'$', kDollar}, {'&', kAmp},      {'(', kParenL},   {')', kParenR}, {':', kColon}, {'=', kEquals},
+      {'@', kAt},     {'[', kBracketL}, {']', kBracketR}, {'{', kBraceL}, {'|', kPipe},   {'}', kBraceR}};
   for (auto [c, kind] : marks) {
     t.of[static_cast<unsigned char>(c)] = kPunctuator;
     t.punctuator[static_cast<unsigned char>(c)] = kind;
@@ -241,7 +241,8 @@ bool Lexer::unicode_escape(const char*& at, std::uint32_t& code) const {
 Token Lexer::escaped_string(const char* start, const char* first_escape) {
   // An escape is never shorter than what it stands for, so the raw length up to the closing quote is enough.
   const char* close = first_escape;
-  while (close != end_ && *close != '"' && *close != '\n' && *close != '\r') close += *close == '\\' && close + 1 != end_ ? 2 : 1;
+  while (close != end_ && *close != '"' && *close != '\n' && *close != '\r')
+    close += *close == '\\' && close + 1 != end_ ? 2 : 1;
   char* out = static_cast<char*>(arena_.allocate(static_cast<std::size_t>(close - start)));
   char* const value = out;
   std::size_t plain = static_cast<std::size_t>(first_escape - start - 1);

@@ -193,8 +193,8 @@ class MergeCheck {
       std::ranges::sort(entries_, {}, [](const Entry& e) { return std::pair(e.node->key, e.node->offset); });
       for (std::size_t i = 0; i < entries_.size();) {
         group_.clear();
-        std::size_t first = i;
-        while (i < entries_.size() && entries_[i].node->key == entries_[first].node->key) group_.push_back(entries_[i++]);
+        std::string_view key = entries_[i].node->key;
+        while (i < entries_.size() && entries_[i].node->key == key) group_.push_back(entries_[i++]);
         check_group(meaning);
       }
       return;

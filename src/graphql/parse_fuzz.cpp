@@ -13,7 +13,8 @@ namespace phx::graphql {
 namespace {
 
 constexpr std::string_view kFuzzSchema = R"(
-directive @tag(name: String!, level: Int = 1) repeatable on QUERY | FIELD | FRAGMENT_SPREAD | INLINE_FRAGMENT | VARIABLE_DEFINITION
+directive @tag(name: String!, level: Int = 1) repeatable
+  on QUERY | FIELD | FRAGMENT_SPREAD | INLINE_FRAGMENT | VARIABLE_DEFINITION
 interface Node { id: ID! }
 type Person implements Node { id: ID! name: String! boss: Person friends(first: Int = 3): [Person!] age: Float }
 type Port implements Node { id: ID! depth: Float! master: Person! }

@@ -389,8 +389,8 @@ class Parser {
     });
   }
   bool directive_definition(ast::DirectiveDefinition& out) {
-    if (!advance() || !expect(K::kAt) || !name(out.name, "a directive's name") || !argument_definitions(out.arguments) ||
-        !directives(out.directives, true))
+    if (!advance() || !expect(K::kAt) || !name(out.name, "a directive's name") ||
+        !argument_definitions(out.arguments) || !directives(out.directives, true))
       return false;
     if (at_word("repeatable")) {
       out.repeatable = true;

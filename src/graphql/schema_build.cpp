@@ -387,7 +387,8 @@ class SchemaBuilder {
   void set_root(OperationKind kind, std::string_view name, Spot at) {
     const Type* type = schema_.type(name);
     if (type == nullptr) return error(at, fmt::format("There is no type {}.", name));
-    if (type->kind != TypeKind::kObject) return error(at, fmt::format("{} cannot be a root: it is no object type.", name));
+    if (type->kind != TypeKind::kObject)
+      return error(at, fmt::format("{} cannot be a root: it is no object type.", name));
     if (std::ranges::find(schema_.roots_, type) != std::end(schema_.roots_))
       return error(at, fmt::format("{} cannot be the root of two kinds of operations.", name));
     schema_.roots_[static_cast<std::size_t>(kind)] = type;
@@ -461,7 +462,8 @@ class SchemaBuilder {
     const Type& named = *type.named();
     if (literal.kind != ast::ValueKind::kObject || named.kind != TypeKind::kInputObject) return;
     for (auto& field : types_.at(named.name)->input_fields) {
-      const auto* given = std::ranges::find_if(literal.fields, [&](const auto& f) { return f.name.text == field.name; });
+      auto has_name = [&](const auto& candidate) { return candidate.name.text == field.name; };
+      const auto* given = std::ranges::find_if(literal.fields, has_name);
       if (given == literal.fields.end()) settle_default(field);
       else if (field.type) settle_within(given->value, field.type);
     }
@@ -477,7 +479,8 @@ class SchemaBuilder {
         continue;
       }
       if (!definition->allows(pending.location))
-        error(at, fmt::format("The directive @{} is not allowed on {}.", name, directive_location_name(pending.location)));
+        error(at,
+              fmt::format("The directive @{} is not allowed on {}.", name, directive_location_name(pending.location)));
       if (!definition->repeatable &&
           std::ranges::any_of(*pending.into, [&](const auto& other) { return other.name == name; }))
         error(at, fmt::format("The directive @{} is given twice.", name));

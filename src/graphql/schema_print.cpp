@@ -104,9 +104,10 @@ class Printer {
     // A block string keeps neither leading blank lines nor control characters nor a common indent; what it cannot
     // carry is written as a plain string.
     const std::string& text = *description;
+    auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t'; };
     bool plain = text.empty() || text.front() == ' ' || text.front() == '\t' || text.front() == '\n' ||
                  text.back() == '\n' || text.back() == ' ' || text.back() == '\t' || text.back() == '\\' ||
-                 std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t'; });
+                 std::ranges::any_of(text, is_control);
     out_ += indent;
     if (plain || (text.find('\n') == text.npos && text.find_first_of("\"\\") == text.npos)) {
       write_json_string(out_, text);

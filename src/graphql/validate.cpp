@@ -322,8 +322,8 @@ class Validator {
           error(Rule::kKnownArgumentNames, argument.name.offset,
                 [&] { return fmt::format("{} has no argument {}.", owner, argument.name.text); });
       }
-      if (definition != nullptr) value(argument.value, definition->type, definition->default_value.has_value(), nullptr);
-      else value(argument.value, {}, false, nullptr);
+      if (definition == nullptr) value(argument.value, {}, false, nullptr);
+      else value(argument.value, definition->type, definition->default_value.has_value(), nullptr);
     }
     if (definitions == nullptr) return;
     for (const auto& definition : *definitions) {
