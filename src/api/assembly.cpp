@@ -15,9 +15,9 @@ using graphql::ast::FieldDefinition;
 using graphql::ast::TypeDefinition;
 using Kind = FieldMeaning::Kind;
 
-constexpr std::array<std::string_view, 13> kDirectives{"table",      "column",   "one",      "many",     "connection",
-                                                       "byId",       "changes",  "filterable", "sortable", "resolver",
-                                                       "requires",   "userScope", "public"};
+constexpr std::array<std::string_view, 13> kDirectives{"table",    "column",    "one",        "many",     "connection",
+                                                       "byId",     "changes",   "filterable", "sortable", "resolver",
+                                                       "requires", "userScope", "public"};
 constexpr std::array<std::string_view, 3> kStandardDirectives{"deprecated", "specifiedBy", "oneOf"};
 
 bool has(const graphql::List<graphql::ast::Directive>& directives, std::string_view name) {
@@ -222,7 +222,8 @@ class Assembler {
 
   std::string connection_arguments(std::string_view target) const {
     const TypeDefinition& type = table_definition(target);
-    std::string out = "(\"Page size, at most 500.\" first: Int = 50, \"The endCursor of the page before.\" after: String";
+    std::string out =
+        "(\"Page size, at most 500.\" first: Int = 50, \"The endCursor of the page before.\" after: String";
     if (std::ranges::any_of(type.fields, [](const auto& f) { return has(f.directives, "filterable"); }))
       out += fmt::format(", filter: {}Filter", target);
     if (std::ranges::any_of(type.fields, [](const auto& f) { return has(f.directives, "sortable"); }))
@@ -412,8 +413,8 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
     if (named.kind == graphql::TypeKind::kEnum) return out = ColumnKind::kEnum, true;
     if (named.kind != graphql::TypeKind::kScalar) return false;
     static constexpr std::pair<std::string_view, ColumnKind> kKinds[]{
-        {"ID", ColumnKind::kId},           {"String", ColumnKind::kString},     {"Int", ColumnKind::kInt},
-        {"Float", ColumnKind::kFloat},     {"Boolean", ColumnKind::kBoolean},   {"DateTime", ColumnKind::kDateTime},
+        {"ID", ColumnKind::kId},       {"String", ColumnKind::kString},   {"Int", ColumnKind::kInt},
+        {"Float", ColumnKind::kFloat}, {"Boolean", ColumnKind::kBoolean}, {"DateTime", ColumnKind::kDateTime},
         {"JSON", ColumnKind::kJson}};
     for (const auto& [name, kind] : kKinds)
       if (named.name == name) return out = kind, true;
@@ -496,8 +497,8 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
   /// Directives that have no effect on types without a table are mistakes.
   void check_plain_types() {
     std::set<const graphql::Type*> roots;
-    for (auto kind : {graphql::OperationKind::kQuery, graphql::OperationKind::kMutation,
-                      graphql::OperationKind::kSubscription})
+    for (auto kind :
+         {graphql::OperationKind::kQuery, graphql::OperationKind::kMutation, graphql::OperationKind::kSubscription})
       roots.insert(api_->schema_.root(kind));
     for (const graphql::Type* type : api_->schema_.types()) {
       if (type->is_abstract()) {
@@ -517,7 +518,8 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
       if (!root) continue;
       for (const graphql::Field& field : root->fields)
         for (std::string_view name : {"column", "one", "many", "filterable", "sortable"})
-          if (directive(field, name)) fault(fmt::format("{}.{}: @{} belongs to @table types", root->name, field.name, name));
+          if (directive(field, name))
+            fault(fmt::format("{}.{}: @{} belongs to @table types", root->name, field.name, name));
     }
   }
 

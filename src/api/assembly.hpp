@@ -51,8 +51,8 @@ struct FieldMeaning {
     kConnection,  ///< root list over `target`
     kById,        ///< root read of one `target`
     kMutation,
-    kChanges,     ///< live changes of `target`
-    kPlain,       ///< a field of a type without a table: read from the resolver's value
+    kChanges,  ///< live changes of `target`
+    kPlain,    ///< a field of a type without a table: read from the resolver's value
   };
   Kind kind = Kind::kPlain;
   std::string column;
@@ -70,7 +70,7 @@ struct FieldMeaning {
 
 /// An order a client may ask for: a NOT NULL column of a leakproof type; the id breaks ties.
 struct TableOrder {
-  std::string name;    ///< value of the order enum: "CREATED_AT"
+  std::string name;  ///< value of the order enum: "CREATED_AT"
   const graphql::Field* field = nullptr;
   std::string column;
   ColumnKind kind = ColumnKind::kString;

@@ -89,8 +89,7 @@ std::string render(const Level& level, const Page& page, bool as_record) {
                              page.conditions.empty() ? "" : " where ", page.conditions);
   }
   std::string columns;
-  for (const std::string& column : level.base)
-    columns += (columns.empty() ? "" : ", ") + level.alias + "." + column;
+  for (const std::string& column : level.base) columns += (columns.empty() ? "" : ", ") + level.alias + "." + column;
   return out + fmt::format("(select {} from {}) {}{}{}", columns, table, level.alias, level.joins,
                            page.order_by(level.alias));
 }
@@ -156,7 +155,8 @@ class Compilation {
       page.descending = direction->as_string() == "DESC";
     shape.order = {&table, page.order, page.descending};
 
-    if (!correlation_column.empty()) also(page.conditions, fmt::format("{}.{} = {}", level.alias, correlation_column, parent_id));
+    if (!correlation_column.empty())
+      also(page.conditions, fmt::format("{}.{} = {}", level.alias, correlation_column, parent_id));
     PHX_TRY(std::string filter, filter_conditions(sql, level.alias, table, group));
     also(page.conditions, std::move(filter));
 
@@ -251,7 +251,8 @@ class Compilation {
         item.kind = Item::Kind::kMany;
         item.connection = std::make_unique<ConnectionShape>();
         const std::string parent = level.column(alias, "id");
-        PHX_TRY(Connection made, connection(sql, field, *meaning.target, meaning.column, parent, *item.connection, rows));
+        PHX_TRY(Connection made,
+                connection(sql, field, *meaning.target, meaning.column, parent, *item.connection, rows));
         if (!made.text.empty()) item.column = level.add("array(" + made.text + ")");
         if (made.wants_count) {
           PHX_TRY(std::string counted, count(sql, field, *meaning.target, meaning.column, parent));
@@ -269,8 +270,7 @@ class Compilation {
         plan.resolvers.push_back(std::move(use));
         return {};
       }
-      default:
-        return internal_error("api.compiler", "unexpected meaning of " + field.field->name);
+      default: return internal_error("api.compiler", "unexpected meaning of " + field.field->name);
     }
   }
 
@@ -290,7 +290,8 @@ class Compilation {
       PHX_TRY(FieldGroups fields, sub_fields(part, *part.field->type.named()));
       for (const FieldGroup& field : fields) {
         made.edge.push_back({&field, {}});
-        if (field.name() == "node") PHX_CHECK(object(sql, level, level.alias, table, field, made.edge.back().node, rows));
+        if (field.name() == "node")
+          PHX_CHECK(object(sql, level, level.alias, table, field, made.edge.back().node, rows));
         if (field.name() == "cursor") wants_cursor = true;
       }
       return {};
@@ -326,8 +327,7 @@ class Compilation {
   static std::string keyset(StatementBuilder& sql, const std::string& alias, const CursorOrder& order,
                             const Cursor& cursor) {
     const std::string_view beyond = order.descending ? "<" : ">";
-    if (!order.key || order.key->column == "id")
-      return fmt::format("{}.id {} {}", alias, beyond, sql.param(cursor.id));
+    if (!order.key || order.key->column == "id") return fmt::format("{}.id {} {}", alias, beyond, sql.param(cursor.id));
     std::string key;
     switch (order.key->kind) {
       case ColumnKind::kId: {
@@ -342,8 +342,8 @@ class Compilation {
       default: key = sql.param(cursor.key);
     }
     const std::string id = sql.param(cursor.id);
-    return fmt::format("{0}.{1} {2}= {3} and ({0}.{1} {2} {3} or {0}.id {2} {4})", alias, order.key->column, beyond, key,
-                       id);
+    return fmt::format("{0}.{1} {2}= {3} and ({0}.{1} {2} {3} or {0}.id {2} {4})", alias, order.key->column, beyond,
+                       key, id);
   }
 
   Result<std::string> filter_conditions(StatementBuilder& sql, const std::string& alias, const TableType& table,
@@ -393,8 +393,8 @@ class Compilation {
     std::string out;
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (list[i].is_null()) continue;
-      PHX_TRY(std::string one, filter_object(sql, alias, table, list[i].as_object(),
-                                             fmt::format("{}[{}]", path, i), budget));
+      PHX_TRY(std::string one,
+              filter_object(sql, alias, table, list[i].as_object(), fmt::format("{}[{}]", path, i), budget));
       if (one.empty()) one = "true";
       if (!out.empty()) out += any ? " or " : " and ";
       out += "(" + one + ")";
@@ -453,8 +453,7 @@ class Compilation {
 
   static Result<std::string> list_param(StatementBuilder& sql, ColumnKind kind, const json::array& list,
                                         const std::string& path) {
-    if (list.size() > 500)
-      return invalid_argument("limit.filter", path, "A list in a filter has at most 500 values.");
+    if (list.size() > 500) return invalid_argument("limit.filter", path, "A list in a filter has at most 500 values.");
     if (kind == ColumnKind::kId) {
       std::vector<Uuid> ids;
       for (const auto& value : list) {
@@ -506,8 +505,8 @@ Result<Plan> Compiler::connection(const FieldGroup& group) const {
   if (made.wants_count) {
     StatementBuilder counting;
     PHX_TRY(std::string text, work.count(counting, group, table, "", ""));
-    work.plan.count = pg::Query{pg::Sql::dynamic(statement_name(table) + ".count", std::move(text)),
-                                std::move(counting.params)};
+    work.plan.count =
+        pg::Query{pg::Sql::dynamic(statement_name(table) + ".count", std::move(text)), std::move(counting.params)};
   }
   return std::move(work.plan);
 }

@@ -129,9 +129,9 @@ INSTANTIATE_TEST_SUITE_P(
 std::string reason(const Compiled& compiled) { return compiled.plan ? "" : compiled.plan.error().reason(); }
 
 TEST(Compiler, TextOfARequestNeverEntersTheSql) {
-  const Compiled compiled = compile(
-      "query($f: ShipFilter) { ships(filter: $f) { nodes { id } totalCount } }",
-      R"({"f": {"name": {"eq": "evil'; drop table x --", "contains": "evil"}, "nickname": {"in": ["evil"]}}})");
+  const Compiled compiled =
+      compile("query($f: ShipFilter) { ships(filter: $f) { nodes { id } totalCount } }",
+              R"({"f": {"name": {"eq": "evil'; drop table x --", "contains": "evil"}, "nickname": {"in": ["evil"]}}})");
   ASSERT_TRUE(compiled.plan) << compiled.plan.error().to_string();
   EXPECT_THAT(std::string(compiled.plan->rows->sql.text()), Not(HasSubstr("evil")));
   EXPECT_THAT(std::string(compiled.plan->count->sql.text()), Not(HasSubstr("evil")));

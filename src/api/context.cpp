@@ -5,8 +5,8 @@
 namespace phx::api {
 namespace {
 
-constexpr std::array<std::string_view, 6> kRoles{"",           "TENANT_VIEWER", "TENANT_MEMBER",
-                                                 "TENANT_ADMIN", "TENANT_OWNER",  "PLATFORM_ADMIN"};
+constexpr std::array<std::string_view, 6> kRoles{
+    "", "TENANT_VIEWER", "TENANT_MEMBER", "TENANT_ADMIN", "TENANT_OWNER", "PLATFORM_ADMIN"};
 
 }  // namespace
 

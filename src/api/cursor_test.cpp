@@ -37,9 +37,9 @@ TEST_F(CursorTest, MalformedIsRefused) {
   const CursorOrder order{&ships, &by_time, false};
   const std::string good = encode_cursor(order, id, "8 bytes!");
   ASSERT_TRUE(decode_cursor(order, good));
-  for (const std::string& bad : {std::string(), std::string("x"), std::string("!!!"), good.substr(0, 10), good + "AAAA",
-                                 encode_cursor(order, id, "short"), encode_cursor(order, "short", ""),
-                                 std::string(5000, 'A')}) {
+  for (const std::string& bad :
+       {std::string(), std::string("x"), std::string("!!!"), good.substr(0, 10), good + "AAAA",
+        encode_cursor(order, id, "short"), encode_cursor(order, "short", ""), std::string(5000, 'A')}) {
     const auto back = decode_cursor(order, bad);
     ASSERT_FALSE(back) << bad;
     EXPECT_EQ(back.error().code(), Code::kInvalidArgument);

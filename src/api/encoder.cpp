@@ -1,7 +1,7 @@
 #include "api/encoder.hpp"
 
-#include <boost/json/parse.hpp>
 #include <fmt/format.h>
+#include <boost/json/parse.hpp>
 
 #include <cmath>
 #include <cstring>
@@ -218,8 +218,8 @@ bool Encoder::row(Plan& plan, const FieldGroup& group, const CellTable& rows, in
 bool Encoder::value(const FieldGroup& group, const json::value& value, TableRefs& refs) {
   path_.push_back({group.key});
   const std::size_t mark = out_.size();
-  const bool ok = settle(mark, complete(group, value, group.field->type.nullable(), refs),
-                         group.field->type.is_non_null(), group);
+  const bool ok =
+      settle(mark, complete(group, value, group.field->type.nullable(), refs), group.field->type.is_non_null(), group);
   path_.pop_back();
   return ok;
 }
@@ -238,7 +238,8 @@ bool Encoder::settle(std::size_t mark, Outcome outcome, bool non_null, const Fie
 
 Encoder::Outcome Encoder::fail(const FieldGroup& group, const Error& error) {
   if (error.code() == Code::kInternal)
-    log_error("api.field_failed", error, {{"request", request_id_}, {"field", group.parent->name + "." + group.field->name}});
+    log_error("api.field_failed", error,
+              {{"request", request_id_}, {"field", group.parent->name + "." + group.field->name}});
   graphql::GraphqlError made = to_graphql_error(error, request_id_);
   for (const Step& step : path_) {
     if (step.index < 0)
@@ -354,9 +355,8 @@ bool Encoder::list(Plan& plan, const ConnectionShape& shape, const ConnectionSha
   for (std::size_t i = 0; i < shown; ++i) {
     if (i > 0) out_ += ',';
     path_.push_back({{}, static_cast<std::int64_t>(i)});
-    const Outcome outcome = part.kind == ConnectionShape::Part::Kind::kNodes
-                                ? object(plan, part.nodes, rows.row(i))
-                                : edge(plan, shape, part, rows.row(i));
+    const Outcome outcome = part.kind == ConnectionShape::Part::Kind::kNodes ? object(plan, part.nodes, rows.row(i))
+                                                                             : edge(plan, shape, part, rows.row(i));
     if (outcome != Outcome::kWritten) failed = true;
     path_.pop_back();
   }
@@ -430,8 +430,8 @@ Encoder::Outcome Encoder::column(const FieldGroup& group, ColumnKind kind, const
     case ColumnKind::kInt: {
       const std::int64_t number = pg::decode_int(cell.view());
       if (number < std::numeric_limits<std::int32_t>::min() || number > std::numeric_limits<std::int32_t>::max())
-        return fail(group, Error(Code::kInternal, "api.int_range",
-                                 "The number is greater than a GraphQL Int can hold."));
+        return fail(group,
+                    Error(Code::kInternal, "api.int_range", "The number is greater than a GraphQL Int can hold."));
       out_ += std::to_string(number);
       return Outcome::kWritten;
     }
@@ -456,8 +456,7 @@ Encoder::Outcome Encoder::column(const FieldGroup& group, ColumnKind kind, const
       for (std::size_t i = 0; i < count; ++i) {
         const std::int32_t size = reader.int32();
         if (i > 0) out_ += ',';
-        if (size < 0)
-          return fail(group, Error(Code::kInternal, "api.null", "A text of the list has no value."));
+        if (size < 0) return fail(group, Error(Code::kInternal, "api.null", "A text of the list has no value."));
         graphql::write_json_string(out_, reader.take(static_cast<std::size_t>(size)));
       }
       out_ += ']';
@@ -471,7 +470,8 @@ Encoder::Outcome Encoder::complete(const FieldGroup& group, const json::value& v
                                    TableRefs& refs) {
   if (value.is_null()) return Outcome::kNull;
   if (type.is_list()) {
-    if (!value.is_array()) return fail(group, internal_error("api.resolver", "a list was expected for " + group.field->name));
+    if (!value.is_array())
+      return fail(group, internal_error("api.resolver", "a list was expected for " + group.field->name));
     const graphql::TypeRef item = type.item();
     bool failed = false;
     out_ += '[';

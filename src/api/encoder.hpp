@@ -102,8 +102,8 @@ class Encoder {
   Outcome column(const graphql::FieldGroup& group, ColumnKind kind, const Cell& cell);
   Outcome complete(const graphql::FieldGroup& group, const boost::json::value& value, graphql::TypeRef type,
                    TableRefs& refs);
-  Outcome complete_object(const graphql::FieldGroup& group, const boost::json::value& value,
-                          const graphql::Type& type, TableRefs& refs);
+  Outcome complete_object(const graphql::FieldGroup& group, const boost::json::value& value, const graphql::Type& type,
+                          TableRefs& refs);
 
   const ApiSchema& api_;
   const graphql::Execution& execution_;

@@ -1,7 +1,7 @@
 #include "api/graphql_http.hpp"
 
-#include <boost/json/parse.hpp>
 #include <fmt/format.h>
+#include <boost/json/parse.hpp>
 
 #include "api/errors.hpp"
 #include "base/log.hpp"
@@ -35,7 +35,8 @@ std::optional<std::string_view> negotiate(const net::Headers& headers) {
       field = comma == std::string_view::npos ? std::string_view() : field.substr(comma + 1);
       const auto semicolon = range.find(';');
       const std::string_view parameters = semicolon == std::string_view::npos ? "" : range.substr(semicolon);
-      if (parameters.find("q=0") != std::string_view::npos && parameters.find("q=0.") == std::string_view::npos) continue;
+      if (parameters.find("q=0") != std::string_view::npos && parameters.find("q=0.") == std::string_view::npos)
+        continue;
       range = trim(range.substr(0, semicolon));
       if (net::iequals(range, kGraphqlJson)) graphql = true;
       if (net::iequals(range, kPlainJson) || range == "*/*" || net::iequals(range, "application/*")) plain = true;
@@ -59,10 +60,9 @@ net::Response respond(int status, std::string_view media_type, std::string body)
 net::Response respond_error(const Error& error, std::string_view media_type, std::string_view request_id,
                             int status = 0) {
   const graphql::GraphqlError made = to_graphql_error(error, request_id);
-  net::Response out = respond(status ? status : code_info(error.code()).http_status, media_type,
-                              graphql::request_errors({&made, 1}));
-  if (error.retry_after())
-    out.headers.set("Retry-After", std::to_string((error.retry_after()->count() + 999) / 1000));
+  net::Response out =
+      respond(status ? status : code_info(error.code()).http_status, media_type, graphql::request_errors({&made, 1}));
+  if (error.retry_after()) out.headers.set("Retry-After", std::to_string((error.retry_after()->count() + 999) / 1000));
   return out;
 }
 
@@ -97,7 +97,8 @@ Result<GraphqlRequest> read_post(const net::Request& http) {
   const json::value body = json::parse(http.body, wrong);
   if (wrong)
     return Error(Code::kInvalidArgument, "http.malformed_json", "The body is not well-formed JSON (or is too deep).");
-  if (body.is_array()) return Error(Code::kInvalidArgument, "http.batch", "Batches are not served; send one operation.");
+  if (body.is_array())
+    return Error(Code::kInvalidArgument, "http.batch", "Batches are not served; send one operation.");
   if (!body.is_object()) return malformed("The body must be a JSON object.");
   GraphqlRequest out;
   PHX_CHECK(take_parameters(body.as_object(), out));

@@ -1,9 +1,9 @@
 #include "api/graphql_ws.hpp"
 
+#include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <exception>
@@ -122,9 +122,7 @@ asio::awaitable<void> GraphqlWebSocket::serve(net::WebSocket& socket, net::Reque
   std::exception_ptr thrown;
   try {
     co_await receive(connection);
-  } catch (...) {
-    thrown = std::current_exception();
-  }
+  } catch (...) { thrown = std::current_exception(); }
   // Tasks hold references into the connection: they end before it does, whatever happens.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   connection.closing = true;

@@ -64,7 +64,8 @@ class Measure {
 
 Status within(std::size_t value, std::size_t limit, std::string_view reason, std::string_view what) {
   if (value <= limit) return {};
-  return Error(Code::kInvalidArgument, reason, fmt::format("The operation has {} {}; the limit is {}.", value, what, limit));
+  return Error(Code::kInvalidArgument, reason,
+               fmt::format("The operation has {} {}; the limit is {}.", value, what, limit));
 }
 
 }  // namespace

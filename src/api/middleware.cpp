@@ -49,9 +49,7 @@ int match_segments(const std::vector<std::string>& pattern, const std::vector<st
   return exact;
 }
 
-bool state_changing(std::string_view method) {
-  return method != "GET" && method != "HEAD" && method != "OPTIONS";
-}
+bool state_changing(std::string_view method) { return method != "GET" && method != "HEAD" && method != "OPTIONS"; }
 
 bool is_json(std::string_view content_type) {
   const std::string_view media = content_type.substr(0, content_type.find(';'));
@@ -71,8 +69,7 @@ void Router::add(std::string method, std::string pattern, Auth auth, RouteHandle
 
 void Router::upgrade(std::string pattern, Auth auth, UpgradeHandler handler) {
   for (const Route& route : routes_)
-    if (route.method == kUpgrade && route.pattern == pattern)
-      throw std::logic_error("two WebSockets at " + pattern);
+    if (route.method == kUpgrade && route.pattern == pattern) throw std::logic_error("two WebSockets at " + pattern);
   auto segments = split(pattern);
   routes_.push_back({std::string(kUpgrade), std::move(pattern), auth, {}, std::move(handler), std::move(segments)});
 }
@@ -164,9 +161,7 @@ asio::awaitable<net::Response> Middleware::handle(net::Request request) {
         response = co_await match.route->handler(std::move(call));
       } catch (const boost::system::system_error&) {
         throw;  // cancellation: the client left, or the server stops
-      } catch (const std::exception& bug) {
-        thrown = bug.what();
-      }
+      } catch (const std::exception& bug) { thrown = bug.what(); }
       if (thrown) {
         const Error error = internal_error("http.handler", *thrown);
         log_error("http.handler_threw", error, {{"request", id}, {"route", match.route->pattern}});

@@ -47,17 +47,17 @@ struct ConnectionShape {
     enum class Kind : std::uint8_t { kNodes, kEdges, kPageInfo, kTotalCount, kTotalCountExact, kTypename };
     Kind kind = Kind::kNodes;
     const graphql::FieldGroup* group = nullptr;
-    ObjectShape nodes;                            ///< kNodes
+    ObjectShape nodes;  ///< kNodes
     struct EdgeField {
       const graphql::FieldGroup* group = nullptr;  ///< node, cursor, __typename
       ObjectShape node;
     };
-    std::vector<EdgeField> edge;  ///< kEdges
-    graphql::FieldGroups page_info;               ///< kPageInfo
+    std::vector<EdgeField> edge;     ///< kEdges
+    graphql::FieldGroups page_info;  ///< kPageInfo
   };
   std::vector<Part> parts;
   CursorOrder order;
-  int id_column = -1;   ///< for cursors, when asked for
+  int id_column = -1;  ///< for cursors, when asked for
   int key_column = -1;
   int count_column = -1;  ///< of the parent's row, for nested connections
   std::int64_t first = 0;

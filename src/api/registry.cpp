@@ -10,8 +10,7 @@ void Registry::mutation(std::string name, MutationHandler handler) {
 }
 
 void Registry::query(std::string name, QueryHandler handler) {
-  if (!queries_.emplace(name, std::move(handler)).second)
-    throw std::logic_error("two handlers for the query " + name);
+  if (!queries_.emplace(name, std::move(handler)).second) throw std::logic_error("two handlers for the query " + name);
 }
 
 void Registry::field(std::string type_and_field, std::vector<std::string> needed_columns, BatchResolver resolver) {

@@ -7,7 +7,8 @@
 ///       registry.mutation("createVirtualMachine", [this](api::MutationContext& context, boost::json::object args) {
 ///         return create(context, std::move(args));   // an ordinary member coroutine
 ///       });
-///       registry.field("VirtualMachine.usage", {"id", "state"}, [this](api::FieldBatch& batch) { return usage(batch); });
+///       registry.field("VirtualMachine.usage", {"id", "state"}, [this](api::FieldBatch& batch) { return usage(batch);
+///       });
 ///     }
 ///
 /// Handlers are plain functions that return an awaitable (never coroutine lambdas with captures: CP.51).

@@ -1,10 +1,10 @@
 #include "api/service.hpp"
 
+#include <fmt/format.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
 #include <set>
@@ -84,9 +84,9 @@ DocumentCache::Found DocumentCache::find(const std::string& text) {
 struct GraphqlService::Job {
   const FieldGroup* group = nullptr;
   std::optional<Error> error;
-  std::optional<Plan> plan;         ///< @connection, @byId
-  std::optional<json::value> value; ///< resolvers and mutations
-  graphql::TypeRef type;            ///< of the value, where it is not the field's
+  std::optional<Plan> plan;          ///< @connection, @byId
+  std::optional<json::value> value;  ///< resolvers and mutations
+  graphql::TypeRef type;             ///< of the value, where it is not the field's
   TableRefs refs;
   pg::Rows rows;
   std::optional<CellTable> cells;
@@ -210,8 +210,7 @@ asio::awaitable<void> GraphqlService::run_query(const RequestContext& context, c
 }
 
 void GraphqlService::collect_refs(const Execution& execution, const FieldGroup& group, const json::value& value,
-                                  graphql::TypeRef type,
-                                  std::map<const FieldGroup*, std::vector<Uuid>>& out) const {
+                                  graphql::TypeRef type, std::map<const FieldGroup*, std::vector<Uuid>>& out) const {
   if (value.is_null()) return;
   if (type.is_list()) {
     if (value.is_array())
@@ -441,7 +440,8 @@ asio::awaitable<Result<json::object>> GraphqlService::mutate(const RequestContex
   const FieldMeaning& meaning = services_.api.meaning(*group.field);
   const std::string& action = group.field->name;
   // What acts for the user alone never borrows the tenant of the request.
-  Mutation mutation(services_, context, meaning.user_scope || meaning.is_public ? pg::Scope::platform() : scope_of(context));
+  Mutation mutation(services_, context,
+                    meaning.user_scope || meaning.is_public ? pg::Scope::platform() : scope_of(context));
   if (Status allowed = authorise(*group.field, meaning, context); !allowed) {
     if (audited(context)) co_await audit_failure(context, mutation, action, allowed.error());
     co_return allowed.error();
@@ -491,7 +491,8 @@ asio::awaitable<Result<json::object>> GraphqlService::mutate_once(Mutation& muta
   PHX_CO_TRY(json::object payload,
              co_await services_.api.registry().mutations().find(action)->second(mutation, arguments));
   PHX_CRASH_POINT("api.mutation.handled");
-  if (key) PHX_CO_CHECK(co_await engine::finish_idempotent(mutation.tx(), std::move(idempotency), json::serialize(payload)));
+  if (key)
+    PHX_CO_CHECK(co_await engine::finish_idempotent(mutation.tx(), std::move(idempotency), json::serialize(payload)));
   PHX_CO_CHECK(co_await engine::record_audit(mutation.tx(), mutation.row(action, "OK"), services_.random));
   PHX_CRASH_POINT("api.mutation.audited");
   PHX_CO_CHECK(co_await mutation.tx().commit());
@@ -533,9 +534,12 @@ struct GraphqlService::SharedReads {
   }
 };
 
-LiveQuery::LiveQuery(GraphqlService& service, RequestContext context,
-                     std::shared_ptr<const graphql::Document> document, Execution execution)
-    : service_(service), context_(std::move(context)), document_(std::move(document)), execution_(std::move(execution)) {}
+LiveQuery::LiveQuery(GraphqlService& service, RequestContext context, std::shared_ptr<const graphql::Document> document,
+                     Execution execution)
+    : service_(service),
+      context_(std::move(context)),
+      document_(std::move(document)),
+      execution_(std::move(execution)) {}
 
 LiveQuery::~LiveQuery() = default;
 
@@ -598,10 +602,10 @@ GraphqlService::Opened GraphqlService::open(asio::any_io_executor executor, Requ
           used_once(request.query, argument.value.text))
         variables.erase(argument.value.text);
   const RequestContext& scope = live->context_;
-  const std::string key = fmt::format(
-      "{}|{}|{}|{}|{}|{}", scope.tenant ? scope.tenant->to_string() : "platform", role_name(scope.role),
-      personal ? scope.principal.user_id.to_string() : "", request.operation_name.value_or(""),
-      engine::canonical_json(variables), request.query);
+  const std::string key =
+      fmt::format("{}|{}|{}|{}|{}|{}", scope.tenant ? scope.tenant->to_string() : "platform", role_name(scope.role),
+                  personal ? scope.principal.user_id.to_string() : "", request.operation_name.value_or(""),
+                  engine::canonical_json(variables), request.query);
   std::erase_if(shared_, [](const auto& entry) { return entry.second.expired(); });
   live->shared_ = shared_[key].lock();
   if (!live->shared_) shared_[key] = live->shared_ = std::make_shared<SharedReads>(executor);
@@ -622,7 +626,7 @@ asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::messages(engine::EventBa
 }
 
 asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::read_shared(std::vector<engine::LoggedEventPtr> events,
-                                                                   std::string epoch) {
+                                                                    std::string epoch) {
   auto& entries = shared_->entries;
   for (;;) {
     std::vector<engine::LoggedEventPtr> mine;
@@ -662,7 +666,7 @@ asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::read_shared(std::vector<
 }
 
 asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::read(const std::vector<engine::LoggedEventPtr>& events,
-                                                            const std::string& epoch) {
+                                                             const std::string& epoch) {
   RequestContext context = context_;
   context.deadline = Deadline::after(std::chrono::seconds(10));
   json::array changes;

@@ -2,8 +2,8 @@
 /// Runs GraphQL operations in a request's scope. Both transports (graphql_http, graphql_ws) hand over a RequestContext
 /// that was authenticated and entered its tenant; what comes back is the response's JSON text.
 ///
-/// **Queries**: all root fields are authorised and compiled first; then one segment of statements reads everything under
-/// one snapshot; computed fields are called once per field for all rows; rows are written as JSON.
+/// **Queries**: all root fields are authorised and compiled first; then one segment of statements reads everything
+/// under one snapshot; computed fields are called once per field for all rows; rows are written as JSON.
 ///
 /// **Mutations** go, one root field after another, through one pipeline:
 ///     authorise → begin in the scope's role → idempotency key (first insert) → handler → key's answer and audit row

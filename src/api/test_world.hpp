@@ -111,7 +111,8 @@ extend type Subscription {
 
 /// A registry of handlers that are never called, for tests without a database.
 inline void register_idle(Registry& registry) {
-  const MutationHandler mutation = [](MutationContext&, boost::json::object) -> asio::awaitable<Result<boost::json::object>> {
+  const MutationHandler mutation = [](MutationContext&,
+                                      boost::json::object) -> asio::awaitable<Result<boost::json::object>> {
     co_return boost::json::object();
   };
   for (const char* name : {"launchShip", "renameShip", "sinkShip", "setMotto"}) registry.mutation(name, mutation);
@@ -126,8 +127,8 @@ inline void register_idle(Registry& registry) {
 }
 
 inline Result<std::unique_ptr<ApiSchema>> assemble_fleet(const Registry& registry, std::string_view more = {}) {
-  std::array<graphql::SdlSource, 3> sources{{{"base.graphql", sdl::api::base}, {"fleet.graphql", kFleetSdl},
-                                             {"more.graphql", more}}};
+  std::array<graphql::SdlSource, 3> sources{
+      {{"base.graphql", sdl::api::base}, {"fleet.graphql", kFleetSdl}, {"more.graphql", more}}};
   return ApiSchema::assemble(sources, registry);
 }
 
