@@ -77,34 +77,41 @@ int run(int argc, char** argv) {
     return as_exit(serve(settings));
   });
   serve_command->add_flag("--print-config", print_config, "Print the settings in force and exit");
+  // Commands for people answer on standard output; the log of what they use speaks up only when something is wrong.
+  const auto quiet = [](std::function<int(const Settings&)> work) {
+    return [work = std::move(work)](const Settings& settings) {
+      set_log_level(LogLevel::kWarn);
+      return work(settings);
+    };
+  };
   command(app, "down", "Stop server, guests and embedded database of a data folder",
-          [](const Settings& settings) { return as_exit(take_down(settings)); });
+          quiet([](const Settings& settings) { return as_exit(take_down(settings)); }));
 
   bool doctor_json = false;
   auto* doctor = command(app, "doctor", "Check workloads, API, portal, database and identity",
-                         [&](const Settings& settings) { return run_doctor(settings, doctor_json); });
+                         quiet([&](const Settings& settings) { return run_doctor(settings, doctor_json); }));
   doctor->add_flag("--json", doctor_json, "For scripts");
-  command(app, "fsck", "Recount every derived number", [](const Settings& settings) { return run_fsck(settings); });
+  command(app, "fsck", "Recount every derived number", quiet([](const Settings& settings) { return run_fsck(settings); }));
 
   auto* migrate = app.add_subcommand("migrate", "Schema of the database");
   migrate->require_subcommand(1);
   int down_to = -1;
-  command(*migrate, "up", "Apply what is missing", [](const Settings& s) { return as_exit(migrate_up(s)); });
+  command(*migrate, "up", "Apply what is missing", quiet([](const Settings& s) { return as_exit(migrate_up(s)); }));
   command(*migrate, "down", "Take files back, newest first; refuses to lose data",
-          [&](const Settings& s) { return as_exit(migrate_down(s, down_to)); })
+          quiet([&](const Settings& s) { return as_exit(migrate_down(s, down_to)); }))
       ->add_option("--to", down_to, "Number to stay at")
       ->required();
-  command(*migrate, "status", "List the files and what is applied", [](const Settings& s) { return as_exit(migrate_status(s)); });
-  command(*migrate, "verify", "Exit 0 when this binary may serve on the schema", [](const Settings& s) { return as_exit(migrate_verify(s)); });
+  command(*migrate, "status", "List the files and what is applied", quiet([](const Settings& s) { return as_exit(migrate_status(s)); }));
+  command(*migrate, "verify", "Exit 0 when this binary may serve on the schema", quiet([](const Settings& s) { return as_exit(migrate_verify(s)); }));
 
   auto* database = app.add_subcommand("db", "The embedded database");
   database->require_subcommand(1);
   std::string folder;
-  command(*database, "backup", "Physical backup into a new folder", [&](const Settings& s) { return as_exit(database_backup(s, folder)); })
+  command(*database, "backup", "Physical backup into a new folder", quiet([&](const Settings& s) { return as_exit(database_backup(s, folder)); }))
       ->add_option("FOLDER", folder, "Must not exist")
       ->required();
   command(*database, "restore", "Restore a backup into a data folder that has no database yet",
-          [&](const Settings& s) { return as_exit(database_restore(s, folder)); })
+          quiet([&](const Settings& s) { return as_exit(database_restore(s, folder)); }))
       ->add_option("FOLDER", folder, "The backup")
       ->required();
 

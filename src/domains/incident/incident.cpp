@@ -72,7 +72,7 @@ json::object picture(const Incident& incident) {
 Incidents::Incidents(pg::Database& database, const Clock& clock, UuidSource& ids, IncidentPolicy policy)
     : database_(database), clock_(clock), ids_(ids), policy_(policy) {}
 
-void Incidents::install(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants,
+void Incidents::register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants,
                         std::function<void()> nudge) {
   nudge_ = std::move(nudge);
   using Context = api::MutationContext;
@@ -87,7 +87,7 @@ void Incidents::install(api::Registry& registry, api::Router& router, api::Tenan
              [this, &tenants](api::HttpCall call) { return webhook(std::move(call), tenants); });
 }
 
-void Incidents::install(engine::Worker& worker) {
+void Incidents::work_with(engine::Worker& worker) {
   engine::QueueOptions options;
   options.concurrency = 4;
   worker.handle(std::string(kIncidentQueue), [this](engine::WorkContext context) { return watch(std::move(context)); },

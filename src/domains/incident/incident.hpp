@@ -33,9 +33,9 @@ class Incidents final : public compute::MachineWatcher {
   Incidents(pg::Database& database, const Clock& clock, UuidSource& ids, IncidentPolicy policy);
 
   /// Mutations, the report, and POST /webhooks/alertmanager. `nudge` is called after a webhook's commit.
-  void install(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants, std::function<void()> nudge);
+  void register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants, std::function<void()> nudge);
   /// The watch of Monitoring.
-  void install(engine::Worker& worker);
+  void work_with(engine::Worker& worker);
 
   /// Takes one delivery in one transaction: all of it or nothing. `tenant` empty: the platform's own.
   asio::awaitable<Status> take_alerts(std::optional<Uuid> tenant, std::vector<IncomingAlert> alerts);

@@ -39,7 +39,9 @@ std::string render_report(const ReportFacts& facts, Instant now) {
          std::string(title_case(incident.status)) + "\n\n";
 
   out += "## Summary\n\n";
-  out += plain(facts.title) + ". Severity " + std::string(to_string(incident.severity)) + ", started " +
+  std::string sentence = plain(facts.title);
+  while (sentence.ends_with('.')) sentence.pop_back();
+  out += sentence + ". Severity " + std::string(to_string(incident.severity)) + ", started " +
          format_instant(incident.started_at) + ", ";
   out += incident.resolved_at ? "resolved " + format_instant(*incident.resolved_at) : "not resolved yet";
   out += facts.tenant.empty() ? ". Concerns the platform" : ". Tenant: " + plain(facts.tenant);

@@ -21,6 +21,23 @@ std::string correlation_of(const IncomingAlert& alert, const std::optional<Uuid>
   return service.empty() ? "alert:" + alert.name() : "service:" + service;
 }
 
+/// At most 160 bytes, cut between characters.
+std::string shortened(std::string text) {
+  constexpr std::size_t kMax = 160;
+  if (text.size() <= kMax) return text;
+  std::size_t end = kMax;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  text.resize(end);
+  return text + "…";
+}
+
+/// What a person reads first. The platform's own probes say it in three words; others' alerts say it themselves.
+std::string title_of(const IncomingAlert& alert, const std::string& machine_name) {
+  if (alert.source == "probe")
+    return "Guest " + machine_name + (alert.name() == "GuestDown" ? " is down" : " is degraded");
+  return shortened(machine_name.empty() ? alert.summary() : "Guest " + machine_name + ": " + alert.summary());
+}
+
 }  // namespace
 
 asio::awaitable<Status> Incidents::take_alert(pg::Transaction& tx, std::optional<Uuid> tenant, IncomingAlert alert) {
@@ -60,10 +77,7 @@ asio::awaitable<Status> Incidents::take_alert(pg::Transaction& tx, std::optional
   if (firing && !incident) {
     Declaration wanted;
     wanted.tenant = tenant;
-    wanted.title = machine ? "Guest " + machine_name + ": " + alert.summary() : alert.summary();
-    wanted.title.resize(std::min<std::size_t>(wanted.title.size(), 160));
-    while (!wanted.title.empty() && (static_cast<unsigned char>(wanted.title.back()) & 0xC0) == 0x80) wanted.title.pop_back();
-    if (!wanted.title.empty() && static_cast<unsigned char>(wanted.title.back()) >= 0xC0) wanted.title.pop_back();
+    wanted.title = title_of(alert, machine_name);
     wanted.severity = severity_of_alert(alert.label("severity"));
     const std::string service = alert.label("service");
     if (!service.empty()) wanted.affected_services.push_back(service);
