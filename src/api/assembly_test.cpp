@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "api/test_world.hpp"
+#include "api/testing/fleet_sdl.hpp"
 
 namespace phx::api {
 namespace {

@@ -12,7 +12,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "api/test_world.hpp"
+#include "api/testing/fleet_sdl.hpp"
 #include "graphql/parser.hpp"
 #include "graphql/validate.hpp"
 

@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "api/test_fleet.hpp"
+#include "api/testing/fleet.hpp"
 #include "base/task_scope.hpp"
 
 namespace phx::api {

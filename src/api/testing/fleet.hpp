@@ -1,5 +1,5 @@
 #pragma once
-/// The world of test_world.hpp with its tables in a real database, two tenants in it, and handlers that work. For
+/// The world of fleet_sdl.hpp with its tables in a real database, two tenants in it, and handlers that work. For
 /// *_pgtest files only.
 
 #include <fmt/format.h>
@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "api/service.hpp"
-#include "api/test_world.hpp"
+#include "api/testing/fleet_sdl.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "engine/events.hpp"
