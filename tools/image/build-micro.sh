@@ -93,7 +93,7 @@ add_module() {
   cp "$path" "$root/lib/modules/$name.ko"
   printf '%s.ko\n' "$name" >>"$root/lib/modules/order"
 }
-for module in virtio_pci virtio_blk virtio_net virtio_rng virtio_console virtio_balloon button evdev isofs; do
+for module in virtio_pci virtio_blk virtio_net virtio_rng virtio_console virtio_balloon button evdev isofs pvpanic_pci; do
   add_module "$module"
 done
 
