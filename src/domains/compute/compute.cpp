@@ -45,7 +45,7 @@ void Compute::add_change(api::Registry& registry, std::string name, Intent inten
   });
 }
 
-void Compute::install(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants) {
+void Compute::register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants) {
   registry.mutation("createVirtualMachine", [this](api::MutationContext& context, json::object args) {
     return create(context, std::move(args));
   });

@@ -77,7 +77,7 @@ class Compute {
   Compute(pg::Database& database, Hypervisor& hypervisor, const Clock& clock, ComputeSettings settings);
 
   /// Mutations, computed fields, and the console's WebSocket route.
-  void install(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants);
+  void register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants);
 
   /// Puts a locally built image into the catalogue, or refreshes it. For start-up.
   asio::awaitable<Status> ensure_image(std::string name, std::string description, ImageFile image, UuidSource& ids);
@@ -108,9 +108,12 @@ class MachineWorker {
                 ComputeSettings settings);
 
   /// Adds the queue to the worker.
-  void install(engine::Worker& worker);
+  void work_with(engine::Worker& worker);
   /// Enqueues every machine now and then, and at once when the hypervisor hints at a change. Until cancelled.
   asio::awaitable<void> probe();
+  /// The host itself has just started, or was taken down on purpose: what was meant to run is started again, each as an
+  /// operation of its own. Never called after a mere restart of the server, when a missing guest is a lost one.
+  asio::awaitable<Result<int>> start_after_host(UuidSource& ids);
   /// Guests on this host that no record knows: reported, and removed when `remove` (their record was deleted, or never
   /// committed). Never touches what is not provably ours: the adapter lists only those.
   asio::awaitable<Result<std::vector<FoundGuest>>> sweep_orphans(bool remove);

@@ -140,7 +140,7 @@ MachineWorker::MachineWorker(pg::Database& database, Hypervisor& hypervisor, Mac
   });
 }
 
-void MachineWorker::install(engine::Worker& worker) {
+void MachineWorker::work_with(engine::Worker& worker) {
   engine::QueueOptions options;
   options.concurrency = 8;
   // Longer than the longest single call to the hypervisor, so that a slow start does not lose its lease.
@@ -393,6 +393,28 @@ asio::awaitable<void> MachineWorker::probe() {
     wake_->expires_after(std::max(Duration(1000), next_round - clock_.monotonic()));
     boost::system::error_code woken;
     co_await wake_->async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+}
+
+asio::awaitable<Result<int>> MachineWorker::start_after_host(UuidSource& ids) {
+  int started = 0;
+  Uuid after;
+  for (;;) {
+    PHX_CO_TRY(const pg::Rows rows, co_await database_.read(pg::Scope::worker(), sql::compute::machines_wanted_running,
+                                                            pg::Params::of(after), soon()));
+    if (rows.empty()) co_return started;
+    for (const auto row : rows) {
+      after = row.get<Uuid>(0);
+      PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::worker(), soon()));
+      const auto operation = co_await request_intent(tx, ids, after, Intent::kStart, "phoenix (host start)");
+      if (!operation) {
+        // Deleted or being deleted meanwhile: nothing to start.
+        log_error("vm.not_started_with_host", operation.error(), {{"vm", after.to_string()}});
+        continue;
+      }
+      PHX_CO_CHECK(co_await tx.commit());
+      ++started;
+    }
   }
 }
 
