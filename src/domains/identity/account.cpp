@@ -68,9 +68,8 @@ Result<std::string> check_email(std::string_view email, std::string_view field) 
 
 Result<std::string> check_display_name(std::string_view name, std::string_view field) {
   const auto characters = count_characters(name);
-  const bool controls = std::ranges::any_of(name, [](char c) {
-    return static_cast<std::uint8_t>(c) < 0x20 || c == 0x7F;
-  });
+  const bool controls =
+      std::ranges::any_of(name, [](char c) { return static_cast<std::uint8_t>(c) < 0x20 || c == 0x7F; });
   if (!characters || *characters == 0 || *characters > 100 || controls || name.front() == ' ' || name.back() == ' ')
     return invalid_argument("user.name_malformed", std::string(field),
                             "A name has 1 to 100 characters, no control characters and no spaces at its ends.");

@@ -80,8 +80,8 @@ asio::awaitable<Result<boost::json::object>> Identity::set_password(api::Mutatio
   PHX_CO_TRY(const auto phc, co_await hash(password));
   PHX_CO_CHECK(co_await context.tx().execute(sql::identity::upsert_password, pg::Params::of(user, phc)));
   // Whoever knew the old password is signed out everywhere but here.
-  PHX_CO_CHECK(co_await context.tx().execute(sql::identity::revoke_proofs_of_user,
-                                             pg::Params::of(user, principal.session_id)));
+  PHX_CO_CHECK(
+      co_await context.tx().execute(sql::identity::revoke_proofs_of_user, pg::Params::of(user, principal.session_id)));
   context.after_commit([this] { verified_.revoke(); });
   context.audit("User", user, nullptr, boost::json::object{{"passwordChanged", true}});
   co_return boost::json::object{{"userId", user.to_string()}};
@@ -89,8 +89,9 @@ asio::awaitable<Result<boost::json::object>> Identity::set_password(api::Mutatio
 
 asio::awaitable<Result<boost::json::value>> Identity::me(api::QueryContext& context, boost::json::object) {
   const auto& principal = context.request.principal;
-  PHX_CO_TRY(auto rows, co_await database_.read(pg::Scope::platform(), sql::identity::memberships_of_user,
-                                                pg::Params::of(principal.user_id), Deadline::after(std::chrono::seconds(5))));
+  PHX_CO_TRY(auto rows,
+             co_await database_.read(pg::Scope::platform(), sql::identity::memberships_of_user,
+                                     pg::Params::of(principal.user_id), Deadline::after(std::chrono::seconds(5))));
   boost::json::array memberships;
   for (const auto row : rows)
     memberships.push_back(boost::json::object{{"role", row.get<std::string_view>("role")},

@@ -84,9 +84,9 @@ TEST_F(BehindTheChain, ACookieAloneChangesNothing) {
                             {{"Cookie", session}, {"X-Phoenix-Csrf", "1"}, {"Origin", "https://evil.example"}})),
             "auth.origin");
   EXPECT_EQ(who({{"Cookie", session}}), "") << "still signed in";
-  EXPECT_EQ(refusal(request("POST", "/auth/logout", "{}",
-                            {{"Cookie", session}, {"X-Phoenix-Csrf", "1"}, {"Origin", kOwn}})),
-            "");
+  EXPECT_EQ(
+      refusal(request("POST", "/auth/logout", "{}", {{"Cookie", session}, {"X-Phoenix-Csrf", "1"}, {"Origin", kOwn}})),
+      "");
   EXPECT_EQ(who({{"Cookie", session}}), "auth.invalid");
 }
 

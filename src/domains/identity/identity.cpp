@@ -90,9 +90,9 @@ asio::awaitable<Result<IssuedSecret>> Identity::mint_token(std::string issued_by
                                                            std::chrono::seconds ttl) {
   if (ttl == 0s) ttl = settings_.token_lifetime;
   if (ttl < 1s || ttl > settings_.token_lifetime_max)
-    co_return invalid_argument("auth.ttl", "ttlSeconds",
-                               "A token lives between 1 second and " +
-                                   std::to_string(settings_.token_lifetime_max.count()) + " seconds.");
+    co_return invalid_argument(
+        "auth.ttl", "ttlSeconds",
+        "A token lives between 1 second and " + std::to_string(settings_.token_lifetime_max.count()) + " seconds.");
   IssuedSecret token{make_bearer_token(random_), user, {}};
   const Uuid id = ids_.next();
   PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), Deadline::after(10s)));
@@ -173,8 +173,8 @@ asio::awaitable<Result<api::Principal>> Identity::session_principal(std::string 
   const Duration touch_after = std::min<Duration>(1min, Duration(settings_.session_idle) / 10);
   pg::Params params;
   params.add_bytes(*digest).add(Duration(settings_.session_idle)).add(touch_after);
-  PHX_CO_TRY(auto rows, co_await database_.read(pg::Scope::platform(), sql::identity::find_session, std::move(params),
-                                                deadline));
+  PHX_CO_TRY(auto rows,
+             co_await database_.read(pg::Scope::platform(), sql::identity::find_session, std::move(params), deadline));
   if (rows.empty()) co_return invalid_proof();
   auto principal = principal_of(rows[0]);
   principal.session_id = rows.get<Uuid>(0, "session_id");

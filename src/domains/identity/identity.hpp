@@ -16,7 +16,8 @@
 ///
 /// Errors: "auth.invalid", "auth.invalid_credentials", "auth.link_invalid", "auth.locked" (kRateLimited with
 /// retry_after), "auth.malformed", "auth.local_only", "auth.no_administrator", "auth.ttl", "user.email_taken",
-/// "user.current_password_wrong", "user.token_bound", "scope.platform_required", and those of account.hpp and password.hpp.
+/// "user.current_password_wrong", "user.token_bound", "scope.platform_required", and those of account.hpp and
+/// password.hpp.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/object.hpp>

@@ -139,9 +139,11 @@ class IdentityTest : public testing::Test {
             name + " & Co')");
   }
   void add_member(Uuid tenant, Uuid user, const std::string& role) {
-    db.exec("insert into phoenix.memberships (id, tenant_id, user_id, role, user_email, user_name, user_created_at) "
-            "select '" + server.ids.next().to_string() + "', '" + tenant.to_string() + "', id, '" + role +
-            "', email, name, created_at from phoenix.users where id = '" + user.to_string() + "'");
+    db.exec(
+        "insert into phoenix.memberships (id, tenant_id, user_id, role, user_email, user_name, user_created_at) "
+        "select '" +
+        server.ids.next().to_string() + "', '" + tenant.to_string() + "', id, '" + role +
+        "', email, name, created_at from phoenix.users where id = '" + user.to_string() + "'");
   }
   std::string sign_in(const std::string& email) {
     const auto response = server.login(email, kPassword);
@@ -412,8 +414,7 @@ TEST_F(IdentityTest, LogoutEndsTheSessionAtOnce) {
   call.principal = *server.by_cookie(secret);
   const auto response = server.send(std::move(call));
   EXPECT_EQ(response.status, 200);
-  EXPECT_EQ(response.headers.get("Set-Cookie"),
-            "phoenix_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
+  EXPECT_EQ(response.headers.get("Set-Cookie"), "phoenix_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
   EXPECT_FALSE(server.by_cookie(secret));
   EXPECT_EQ(server.call("POST", "/auth/logout", "").status, 200) << "nobody may sign out, too";
 }
@@ -720,11 +721,12 @@ TEST_F(IdentityTest, MeListsMyTenants) {
   api::QueryContext context{request, db.database()};
   const auto me = db.run(server.registry.queries().at("me")(context, {}));
   ASSERT_TRUE(me) << me.error().to_string();
-  EXPECT_EQ(boost::json::serialize(*me),
-            R"({"id":")" + ada.to_string() +
-                R"(","email":"ada@example.org","name":"Somebody","platformAdmin":false,"memberships":[{"role":"TENANT_OWNER","tenantId":")" +
-                server.tenants.id.to_string() +
-                R"(","tenantName":"acme","tenantDisplayName":"acme & Co","tenantTier":"STANDARD"}]})");
+  EXPECT_EQ(
+      boost::json::serialize(*me),
+      R"({"id":")" + ada.to_string() +
+          R"(","email":"ada@example.org","name":"Somebody","platformAdmin":false,"memberships":[{"role":"TENANT_OWNER","tenantId":")" +
+          server.tenants.id.to_string() +
+          R"(","tenantName":"acme","tenantDisplayName":"acme & Co","tenantTier":"STANDARD"}]})");
 }
 
 TEST_F(IdentityTest, ATenantSeesItsMembersAndNobodyElse) {
@@ -759,8 +761,8 @@ TEST_F(IdentityTest, SecretsAreThePlatformsAlone) {
   for (const char* table : {"user_passwords", "sessions", "bearer_tokens", "one_time_links", "sign_in_failures"})
     for (const char* role : {"phoenix_tenant", "phoenix_worker"})
       for (const char* right : {"select", "insert", "update", "delete", "truncate", "references"})
-        EXPECT_EQ(db.value(std::string("select has_table_privilege('") + role + "', 'phoenix." + table + "', '" + right +
-                           "') or has_any_column_privilege('" + role + "', 'phoenix." + table +
+        EXPECT_EQ(db.value(std::string("select has_table_privilege('") + role + "', 'phoenix." + table + "', '" +
+                           right + "') or has_any_column_privilege('" + role + "', 'phoenix." + table +
                            "', 'select, insert, update, references')"),
                   "f")
             << role << " may " << right << " " << table;
@@ -799,12 +801,12 @@ TEST_F(IdentityTest, SignInsAreAudited) {
   server.login("ada@example.org", "not the password");
   server.login("nobody@example.org", "not the password");
   using Row = std::vector<std::string>;
-  EXPECT_THAT(db.exec("select actor, action, coalesce(object_id::text, '-'), outcome, remote_address, request_id "
-                      "from phoenix.audit_log order by id"),
-              testing::ElementsAre(
-                  Row{"ada@example.org", "auth.login", ada.to_string(), "OK", "192.0.2.1", "request-1"},
-                  Row{"anonymous", "auth.login", ada.to_string(), "UNAUTHENTICATED", "192.0.2.1", "request-1"},
-                  Row{"anonymous", "auth.login", "-", "UNAUTHENTICATED", "192.0.2.1", "request-1"}));
+  EXPECT_THAT(
+      db.exec("select actor, action, coalesce(object_id::text, '-'), outcome, remote_address, request_id "
+              "from phoenix.audit_log order by id"),
+      testing::ElementsAre(Row{"ada@example.org", "auth.login", ada.to_string(), "OK", "192.0.2.1", "request-1"},
+                           Row{"anonymous", "auth.login", ada.to_string(), "UNAUTHENTICATED", "192.0.2.1", "request-1"},
+                           Row{"anonymous", "auth.login", "-", "UNAUTHENTICATED", "192.0.2.1", "request-1"}));
 }
 
 }  // namespace

@@ -23,17 +23,29 @@ constexpr std::size_t kHashBytes = 32;
 constexpr Argon2Cost kMaxCost{1024 * 1024, 64, 16};
 
 // Only those of 12 characters and more: shorter ones are refused by length. Letters in lower case; sorted.
-constexpr std::array<std::string_view, 46> kCommon{
-    "0123456789ab",       "0987654321qwerty",   "123456789012",     "1234567890123",    "12345678901234567890",
-    "1234567890qwerty",   "123456789abc",       "123qwe123qwe",     "1q2w3e4r5t6y",     "1q2w3e4r5t6y7u8i",
-    "1qaz2wsx3edc",       "1qaz2wsx3edc4rfv",   "abcd1234abcd",     "abcdefghijkl",     "abcdefghijklmnop",
-    "administrator",      "administrator1",     "asdfghjkl123",     "changeme1234",     "changemechangeme",
-    "changemenow1",       "correcthorsebatterystaple",              "iloveyou1234",     "letmein12345",
-    "letmeinletmein",     "minecraft123",       "p@ssw0rd1234",     "passw0rd1234",     "password1234",
-    "password12345",      "password123456",     "password123456789",                    "passwordpassword",
-    "q1w2e3r4t5y6",       "qazwsxedcrfv",       "qwerty123456",     "qwertyqwerty",     "qwertyuiop12",
-    "qwertyuiop123",      "qwertyuiopasdf",     "sankofa-phoenix",  "sankofaphoenix",   "superman1234",
-    "trustno1trustno1",   "welcome12345",       "zxcvbnm12345"};
+constexpr std::array<std::string_view, 46> kCommon{"0123456789ab",         "0987654321qwerty",
+                                                   "123456789012",         "1234567890123",
+                                                   "12345678901234567890", "1234567890qwerty",
+                                                   "123456789abc",         "123qwe123qwe",
+                                                   "1q2w3e4r5t6y",         "1q2w3e4r5t6y7u8i",
+                                                   "1qaz2wsx3edc",         "1qaz2wsx3edc4rfv",
+                                                   "abcd1234abcd",         "abcdefghijkl",
+                                                   "abcdefghijklmnop",     "administrator",
+                                                   "administrator1",       "asdfghjkl123",
+                                                   "changeme1234",         "changemechangeme",
+                                                   "changemenow1",         "correcthorsebatterystaple",
+                                                   "iloveyou1234",         "letmein12345",
+                                                   "letmeinletmein",       "minecraft123",
+                                                   "p@ssw0rd1234",         "passw0rd1234",
+                                                   "password1234",         "password12345",
+                                                   "password123456",       "password123456789",
+                                                   "passwordpassword",     "q1w2e3r4t5y6",
+                                                   "qazwsxedcrfv",         "qwerty123456",
+                                                   "qwertyqwerty",         "qwertyuiop12",
+                                                   "qwertyuiop123",        "qwertyuiopasdf",
+                                                   "sankofa-phoenix",      "sankofaphoenix",
+                                                   "superman1234",         "trustno1trustno1",
+                                                   "welcome12345",         "zxcvbnm12345"};
 static_assert(std::ranges::is_sorted(kCommon));
 
 /// "ababababab": a short unit again and again is as guessable as the unit.
@@ -72,8 +84,7 @@ Status check_password(std::string_view password, std::string_view email, std::st
                             "This password is among the first that attackers try. Choose another one.");
   const std::string address = fold_case(email);
   if (!address.empty() && (folded == address || folded == address.substr(0, address.find('@'))))
-    return invalid_argument("password.is_address", std::string(field),
-                            "The password must not be your e-mail address.");
+    return invalid_argument("password.is_address", std::string(field), "The password must not be your e-mail address.");
   return {};
 }
 

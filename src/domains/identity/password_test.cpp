@@ -80,8 +80,8 @@ TEST(PasswordHash, HasTheRecommendedCostAndForm) {
 
 // From the argon2 reference command: echo -n password | argon2 somesalt -id -t 2 -k 65536 -p 1
 TEST(PasswordHash, AgreesWithOthers) {
-  EXPECT_TRUE(verify_password(
-      "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password"));
+  EXPECT_TRUE(verify_password("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+                              "password"));
 }
 
 TEST(Phc, RefusesWhatIsNotOurs) {

@@ -19,8 +19,8 @@ TEST(Email, RefusesTheRest) {
   const std::string long_local = std::string(65, 'a') + "@example.org";
   const std::string long_label = "a@" + std::string(64, 'b') + ".org";
   for (const char* bad : {"", "ada", "@example.org", "ada@", "ada@@example.org", "a b@example.org", "ada@exa mple",
-                                ".ada@example.org", "ada.@example.org", "a..b@example.org", "ada@-x.org", "ada@x-.org",
-                                "ada@x..org", "ada@x.org.", "\"ada\"@x.org", "ada@[127.0.0.1]", "ad\n@x.org", "ä@x.org"})
+                          ".ada@example.org", "ada.@example.org", "a..b@example.org", "ada@-x.org", "ada@x-.org",
+                          "ada@x..org", "ada@x.org.", "\"ada\"@x.org", "ada@[127.0.0.1]", "ad\n@x.org", "ä@x.org"})
     EXPECT_FALSE(check_email(bad, "email")) << bad;
   EXPECT_FALSE(check_email(long_local, "email"));
   EXPECT_FALSE(check_email(long_label, "email"));
@@ -31,7 +31,7 @@ TEST(DisplayName, IsOneLineOfText) {
   EXPECT_TRUE(check_display_name("Ada Lovelace", "name"));
   EXPECT_TRUE(check_display_name("李", "name"));
   for (const std::string& bad : {std::string(), std::string(" Ada"), std::string("Ada "), std::string("A\nda"),
-                                std::string("A\0a", 3), std::string(101, 'a'), std::string("\xff")})
+                                 std::string("A\0a", 3), std::string(101, 'a'), std::string("\xff")})
     EXPECT_FALSE(check_display_name(bad, "name")) << bad;
 }
 

@@ -30,7 +30,7 @@ Result<std::optional<std::string>> read_key(const std::filesystem::path& file) {
     if (errno == ENOENT) return std::optional<std::string>();
     return failed(Code::kUnavailable, "server_key.unreadable", file, std::string("cannot be read: ") + strerror(errno));
   }
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd.get(), &info) != 0 || !S_ISREG(info.st_mode) || (info.st_mode & 077) != 0 || info.st_uid != geteuid())
     return failed(Code::kFailedPrecondition, "server_key.unsafe", file,
                   "must be a regular file of our own account with mode 0600.");
@@ -50,13 +50,14 @@ Status write_key(const std::filesystem::path& file, Random& random) {
     return failed(Code::kUnavailable, "server_key.unwritable", file, std::string("cannot be made: ") + strerror(errno));
   std::array<std::uint8_t, kKeyBytes> key;
   random.fill(key);
-  const bool written = ::write(fd.get(), key.data(), key.size()) == static_cast<ssize_t>(key.size()) &&
-                       ::fsync(fd.get()) == 0;
+  const bool written =
+      ::write(fd.get(), key.data(), key.size()) == static_cast<ssize_t>(key.size()) && ::fsync(fd.get()) == 0;
   const bool linked = written && (::link(path.c_str(), file.c_str()) == 0 || errno == EEXIST);
   const int failure = errno;
   ::unlink(path.c_str());
   if (!linked)
-    return failed(Code::kUnavailable, "server_key.unwritable", file, std::string("cannot be made: ") + strerror(failure));
+    return failed(Code::kUnavailable, "server_key.unwritable", file,
+                  std::string("cannot be made: ") + strerror(failure));
   return {};
 }
 

@@ -107,8 +107,7 @@ void Identity::register_with(api::Registry& registry, api::Router& router) {
   router.add("POST", "/auth/one-time", api::Auth::kNone, [this](Call call) { return post_one_time(std::move(call)); });
   router.add("POST", "/auth/logout", api::Auth::kOptional, [this](Call call) { return post_logout(std::move(call)); });
   router.add("GET", "/auth/session", api::Auth::kRequired, [this](Call call) { return get_session(std::move(call)); });
-  router.add("POST", "/local/token", api::Auth::kNone,
-             [this](Call call) { return post_local_token(std::move(call)); });
+  router.add("POST", "/local/token", api::Auth::kNone, [this](Call call) { return post_local_token(std::move(call)); });
   router.add("POST", "/local/sign-in-link", api::Auth::kNone,
              [this](Call call) { return post_local_sign_in_link(std::move(call)); });
   registry.mutation("createUser", [this](api::MutationContext& context, boost::json::object args) {
@@ -117,12 +116,13 @@ void Identity::register_with(api::Registry& registry, api::Router& router) {
   registry.mutation("setPassword", [this](api::MutationContext& context, boost::json::object args) {
     return set_password(context, std::move(args));
   });
-  registry.query("me", [this](api::QueryContext& context, boost::json::object args) {
-    return me(context, std::move(args));
-  });
+  registry.query("me",
+                 [this](api::QueryContext& context, boost::json::object args) { return me(context, std::move(args)); });
 }
 
-asio::awaitable<net::Response> Identity::post_login(api::HttpCall call) { co_return signed_in(co_await login(call.http)); }
+asio::awaitable<net::Response> Identity::post_login(api::HttpCall call) {
+  co_return signed_in(co_await login(call.http));
+}
 
 asio::awaitable<net::Response> Identity::post_one_time(api::HttpCall call) {
   co_return signed_in(co_await use_link(call.http));
@@ -174,13 +174,10 @@ asio::awaitable<Result<Identity::SignedIn>> Identity::login(const net::Request& 
     co_return wrong_credentials();
   }
   std::optional<std::string> renewed;
-  if (needs_rehash(*phc, settings_.argon2)) {
-    PHX_CO_TRY(renewed, co_await hash(std::move(password)));
-  }
+  if (needs_rehash(*phc, settings_.argon2)) { PHX_CO_TRY(renewed, co_await hash(std::move(password))); }
   PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), deadline));
   PHX_CO_CHECK(co_await tx.execute(sql::identity::clear_attempts, key));
-  if (renewed)
-    PHX_CO_CHECK(co_await tx.execute(sql::identity::upsert_password, pg::Params::of(*user, *renewed)));
+  if (renewed) PHX_CO_CHECK(co_await tx.execute(sql::identity::upsert_password, pg::Params::of(*user, *renewed)));
   PHX_CO_TRY(auto done, co_await open_session(tx, *user, "auth.login", request));
   PHX_CO_CHECK(co_await tx.commit());
   co_return done;
@@ -253,8 +250,8 @@ asio::awaitable<Status> Identity::begin_attempt(std::string key, Deadline deadli
   if (!counted.empty()) co_return Status();
   pg::Params which;
   which.add_bytes(key);
-  PHX_CO_TRY(auto rows, co_await database_.read(pg::Scope::platform(), sql::identity::attempt_wait, std::move(which),
-                                                deadline));
+  PHX_CO_TRY(auto rows,
+             co_await database_.read(pg::Scope::platform(), sql::identity::attempt_wait, std::move(which), deadline));
   const std::chrono::milliseconds wait(rows.empty() ? 0 : rows.get<std::int64_t>(0, "wait_ms"));
   co_return Error(Code::kRateLimited, "auth.locked", "There were too many failed attempts. Wait before the next one.")
       .with_retry_after(wait);
@@ -270,14 +267,12 @@ asio::awaitable<Result<bool>> Identity::verify(std::optional<std::string> phc, s
   PHX_CO_TRY(const bool right, co_await blocking_.run([stored = phc.value_or(dummy_phc_), text = std::move(password)] {
     return verify_password(stored, text);
   }));
-  co_return right && known;
+  co_return right&& known;
 }
 
 asio::awaitable<Result<std::string>> Identity::hash(std::string password) {
-  PHX_CO_TRY(auto made, co_await blocking_.run(
-                            [text = std::move(password), salt = make_salt(random_), cost = settings_.argon2] {
-                              return hash_password(text, salt, cost);
-                            }));
+  PHX_CO_TRY(auto made, co_await blocking_.run([text = std::move(password), salt = make_salt(random_),
+                                                cost = settings_.argon2] { return hash_password(text, salt, cost); }));
   co_return made;
 }
 
@@ -301,8 +296,8 @@ asio::awaitable<net::Response> Identity::get_session(api::HttpCall call) {
 asio::awaitable<net::Response> Identity::post_local_token(api::HttpCall call) {
   auto token = co_await issue_local_token(call.http);
   if (!token) co_return refusal(token.error());
-  co_return answer(200, boost::json::serialize(boost::json::object{
-                            {"token", token->secret}, {"expiresAt", format_instant(token->expires_at)}}));
+  co_return answer(200, boost::json::serialize(boost::json::object{{"token", token->secret},
+                                                                   {"expiresAt", format_instant(token->expires_at)}}));
 }
 
 asio::awaitable<Result<IssuedSecret>> Identity::issue_local_token(const net::Request& request) {
@@ -314,9 +309,9 @@ asio::awaitable<Result<IssuedSecret>> Identity::issue_local_token(const net::Req
   std::chrono::seconds ttl{0};
   if (const auto* value = body.if_contains("ttlSeconds"); value != nullptr && !value->is_null()) {
     if (!value->is_int64() || value->as_int64() < 1 || value->as_int64() > settings_.token_lifetime_max.count())
-      co_return invalid_argument("auth.ttl", "ttlSeconds",
-                                 "A token lives between 1 and " +
-                                     std::to_string(settings_.token_lifetime_max.count()) + " seconds.");
+      co_return invalid_argument(
+          "auth.ttl", "ttlSeconds",
+          "A token lives between 1 and " + std::to_string(settings_.token_lifetime_max.count()) + " seconds.");
     ttl = std::chrono::seconds(value->as_int64());
   }
   PHX_CO_TRY(const auto administrator, co_await first_administrator());

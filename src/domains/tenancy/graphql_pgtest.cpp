@@ -48,7 +48,8 @@ class ThroughGraphql : public testing::Test {
 
   Uuid add_user(const std::string& email) {
     const Uuid id = ids.next();
-    db.exec("insert into phoenix.users (id, email, name) values ('" + id.to_string() + "', '" + email + "', 'Somebody')");
+    db.exec("insert into phoenix.users (id, email, name) values ('" + id.to_string() + "', '" + email +
+            "', 'Somebody')");
     return id;
   }
   api::RequestContext platform() const {
@@ -70,10 +71,9 @@ class ThroughGraphql : public testing::Test {
   }
   /// "data", or the first error's reason.
   std::string run(api::RequestContext context, std::string query, std::optional<std::string> key = std::nullopt) {
-    auto answer = db.run(service->execute(std::move(context), {.query = std::move(query),
-                                                               .operation_name = {},
-                                                               .variables = {},
-                                                               .idempotency_key = std::move(key)}));
+    auto answer = db.run(service->execute(
+        std::move(context),
+        {.query = std::move(query), .operation_name = {}, .variables = {}, .idempotency_key = std::move(key)}));
     const auto body = json::parse(answer.body).as_object();
     if (const auto* errors = body.if_contains("errors"))
       return json::serialize(errors->as_array().at(0).at("extensions").at("reason"));
@@ -97,14 +97,15 @@ class ThroughGraphql : public testing::Test {
 };
 
 TEST_F(ThroughGraphql, ANewTenantIsReadBackWithMembersAndLimits) {
-  EXPECT_EQ(run(platform(), R"(mutation { createTenant(input: {name: "acme", tier: FREE}) { tenant {
+  EXPECT_EQ(
+      run(platform(), R"(mutation { createTenant(input: {name: "acme", tier: FREE}) { tenant {
                 name displayName tier status version
                 members { totalCount nodes { role user { email name } } }
                 quotas(orderBy: DIMENSION) { nodes { dimension used maximum } } } } })"),
-            R"({"createTenant":{"tenant":{"name":"acme","displayName":"acme","tier":"FREE","status":"ACTIVE","version":1,)"
-            R"("members":{"totalCount":1,"nodes":[{"role":"TENANT_OWNER","user":{"email":"root@example.org","name":"Somebody"}}]},)"
-            R"("quotas":{"nodes":[{"dimension":"instances","used":0,"maximum":4},{"dimension":"memory_mib","used":0,"maximum":4096},)"
-            R"({"dimension":"storage_gib","used":0,"maximum":20},{"dimension":"vcpus","used":0,"maximum":4}]}}}})");
+      R"({"createTenant":{"tenant":{"name":"acme","displayName":"acme","tier":"FREE","status":"ACTIVE","version":1,)"
+      R"("members":{"totalCount":1,"nodes":[{"role":"TENANT_OWNER","user":{"email":"root@example.org","name":"Somebody"}}]},)"
+      R"("quotas":{"nodes":[{"dimension":"instances","used":0,"maximum":4},{"dimension":"memory_mib","used":0,"maximum":4096},)"
+      R"({"dimension":"storage_gib","used":0,"maximum":20},{"dimension":"vcpus","used":0,"maximum":4}]}}}})");
   EXPECT_EQ(db.value("select tenant_id = object_id from phoenix.audit_log where action = 'createTenant'"), "t");
 }
 
@@ -124,11 +125,13 @@ TEST_F(ThroughGraphql, AnOwnerAddsMembersWhoSeeOneAnother) {
   const auto add = "mutation { addUserToTenant(userId: \"" + ada.to_string() +
                    "\", role: TENANT_VIEWER) { membership { role tenant { name } user { email } } } }";
   EXPECT_EQ(run(inside(acme, root, api::Role::kTenantAdmin), add), R"("auth.forbidden")");
-  EXPECT_EQ(run(inside(acme, root, api::Role::kTenantOwner), add),
-            R"({"addUserToTenant":{"membership":{"role":"TENANT_VIEWER","tenant":{"name":"acme"},"user":{"email":"ada@example.org"}}}})");
-  EXPECT_EQ(run(inside(acme, ada, api::Role::kTenantViewer),
-                "{ tenant(id: \"" + acme + "\") { members(orderBy: CREATED_AT) { nodes { user { email } } } } }"),
-            R"({"tenant":{"members":{"nodes":[{"user":{"email":"root@example.org"}},{"user":{"email":"ada@example.org"}}]}}})");
+  EXPECT_EQ(
+      run(inside(acme, root, api::Role::kTenantOwner), add),
+      R"({"addUserToTenant":{"membership":{"role":"TENANT_VIEWER","tenant":{"name":"acme"},"user":{"email":"ada@example.org"}}}})");
+  EXPECT_EQ(
+      run(inside(acme, ada, api::Role::kTenantViewer),
+          "{ tenant(id: \"" + acme + "\") { members(orderBy: CREATED_AT) { nodes { user { email } } } } }"),
+      R"({"tenant":{"members":{"nodes":[{"user":{"email":"root@example.org"}},{"user":{"email":"ada@example.org"}}]}}})");
 }
 
 TEST_F(ThroughGraphql, OtherTenantsAreNotThere) {
@@ -150,7 +153,8 @@ TEST_F(ThroughGraphql, SitesAreEverybodys) {
 
 TEST_F(ThroughGraphql, LimitsAreSetFromThePlatform) {
   const auto acme = make_tenant("acme");
-  const auto set = "mutation { setQuota(tenantId: \"" + acme + "\", dimension: \"vcpus\", maximum: 9) { tenant { version "
+  const auto set = "mutation { setQuota(tenantId: \"" + acme +
+                   "\", dimension: \"vcpus\", maximum: 9) { tenant { version "
                    "quotas(orderBy: DIMENSION, direction: DESC, first: 1) { nodes { maximum } } } } }";
   EXPECT_EQ(run(inside(acme, root, api::Role::kTenantOwner), set), R"("auth.forbidden")");
   EXPECT_EQ(run(platform(), set), R"({"setQuota":{"tenant":{"version":2,"quotas":{"nodes":[{"maximum":9}]}}}})");

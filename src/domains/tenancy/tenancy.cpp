@@ -63,8 +63,7 @@ struct Profile {
 };
 
 Result<Profile> profile_of(const pg::Rows& rows) {
-  if (rows.empty())
-    return Error(not_found("user.not_found", "There is no such user.")).with_field("userId");
+  if (rows.empty()) return Error(not_found("user.not_found", "There is no such user.")).with_field("userId");
   return Profile{rows.get<std::string>(0, "email"), rows.get<std::string>(0, "name"),
                  rows.get<Instant>(0, "created_at")};
 }
@@ -99,9 +98,10 @@ void Tenancy::register_with(api::Registry& registry, api::Router&) {
 }
 
 asio::awaitable<Result<Uuid>> Tenancy::ensure_default_site() {
-  PHX_CO_TRY(auto rows, co_await database_.execute(pg::Scope::platform(), sql::tenancy::ensure_site,
-                                                   pg::Params::of(ids_.next(), settings_.default_site, settings_.region),
-                                                   Deadline::after(10s)));
+  PHX_CO_TRY(auto rows,
+             co_await database_.execute(pg::Scope::platform(), sql::tenancy::ensure_site,
+                                        pg::Params::of(ids_.next(), settings_.default_site, settings_.region),
+                                        Deadline::after(10s)));
   co_return rows.get<Uuid>(0, "id");
 }
 
@@ -128,10 +128,10 @@ asio::awaitable<Result<std::optional<api::TenantAccess>>> Tenancy::look_up(Uuid 
   const auto id = Uuid::parse(id_or_name);
   // A name that is none cannot be in the table, and may hold bytes that PostgreSQL refuses.
   if (!id && !check_tenant_name(id_or_name, "")) co_return std::optional<api::TenantAccess>();
-  PHX_CO_TRY(auto rows, co_await database_.read(
-                            pg::Scope::platform(), sql::tenancy::tenant_for_user,
-                            pg::Params::of(id ? std::optional(*id) : std::nullopt, id_or_name, user),
-                            Deadline::after(5s)));
+  PHX_CO_TRY(auto rows,
+             co_await database_.read(pg::Scope::platform(), sql::tenancy::tenant_for_user,
+                                     pg::Params::of(id ? std::optional(*id) : std::nullopt, id_or_name, user),
+                                     Deadline::after(5s)));
   if (rows.empty()) co_return std::optional<api::TenantAccess>();
   api::TenantAccess access;
   access.id = rows.get<Uuid>(0, "id");
@@ -169,14 +169,12 @@ asio::awaitable<Result<boost::json::object>> Tenancy::create_tenant(api::Mutatio
   PHX_CO_CHECK(co_await tx.execute(sql::tenancy::insert_membership,
                                    membership_params(membership, tenant, owner, api::Role::kTenantOwner, profile)));
   PHX_CO_CHECK(co_await context.record_event(changed("Tenant", tenant, tenant, engine::ChangeKind::kCreated, 1)));
-  PHX_CO_CHECK(co_await context.record_event(
-      changed("Membership", membership, tenant, engine::ChangeKind::kCreated, 1)));
+  PHX_CO_CHECK(
+      co_await context.record_event(changed("Membership", membership, tenant, engine::ChangeKind::kCreated, 1)));
   context.audit_tenant(tenant);
-  context.audit("Tenant", tenant, nullptr,
-                boost::json::object{{"name", name},
-                                    {"displayName", display_name},
-                                    {"tier", tier},
-                                    {"owner", owner.to_string()}});
+  context.audit(
+      "Tenant", tenant, nullptr,
+      boost::json::object{{"name", name}, {"displayName", display_name}, {"tier", tier}, {"owner", owner.to_string()}});
   context.after_commit([this] { forget(); });
   co_return boost::json::object{{"tenant", tenant.to_string()}};
 }
@@ -198,16 +196,16 @@ asio::awaitable<Result<boost::json::object>> Tenancy::add_user(api::MutationCont
 
   if (present.empty()) {
     // People outside of the tenant are the platform's knowledge; its walls hide them from this transaction.
-    PHX_CO_TRY(auto rows, co_await database_.read(pg::Scope::platform(), sql::tenancy::profile,
-                                                  pg::Params::of(*user), tx.deadline()));
+    PHX_CO_TRY(auto rows, co_await database_.read(pg::Scope::platform(), sql::tenancy::profile, pg::Params::of(*user),
+                                                  tx.deadline()));
     PHX_CO_TRY(const auto profile, profile_of(rows));
     const Uuid membership = context.ids().next();
     PHX_CO_TRY(auto added, co_await tx.execute(sql::tenancy::insert_membership,
                                                membership_params(membership, tenant, *user, role, profile)));
     if (added.affected() == 0)
       co_return Error(Code::kAborted, "membership.concurrent", "The user was added at the same time. Try again.");
-    PHX_CO_CHECK(co_await context.record_event(
-        changed("Membership", membership, tenant, engine::ChangeKind::kCreated, 1)));
+    PHX_CO_CHECK(
+        co_await context.record_event(changed("Membership", membership, tenant, engine::ChangeKind::kCreated, 1)));
     context.audit("Membership", membership, nullptr, membership_json(*user, api::role_name(role)));
     co_return boost::json::object{{"membership", membership.to_string()}};
   }
@@ -219,12 +217,11 @@ asio::awaitable<Result<boost::json::object>> Tenancy::add_user(api::MutationCont
     co_return Error(Code::kFailedPrecondition, "tenant.last_owner", "A tenant keeps at least one owner.")
         .with_field("role")
         .with_next_action("Make somebody else an owner first.");
-  PHX_CO_TRY(auto updated, co_await tx.execute(sql::tenancy::update_role,
-                                               pg::Params::of(membership, api::role_name(role))));
+  PHX_CO_TRY(auto updated,
+             co_await tx.execute(sql::tenancy::update_role, pg::Params::of(membership, api::role_name(role))));
   PHX_CO_CHECK(co_await context.record_event(changed("Membership", membership, tenant, engine::ChangeKind::kUpdated,
                                                      updated.get<std::int32_t>(0, "version"))));
-  context.audit("Membership", membership, membership_json(*user, before),
-                membership_json(*user, api::role_name(role)));
+  context.audit("Membership", membership, membership_json(*user, before), membership_json(*user, api::role_name(role)));
   co_return boost::json::object{{"membership", membership.to_string()}};
 }
 

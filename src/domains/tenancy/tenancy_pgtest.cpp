@@ -90,7 +90,8 @@ class TenancyTest : public testing::Test {
 
   Uuid add_user(const std::string& email) {
     const Uuid id = server.ids.next();
-    db.exec("insert into phoenix.users (id, email, name) values ('" + id.to_string() + "', '" + email + "', 'Somebody')");
+    db.exec("insert into phoenix.users (id, email, name) values ('" + id.to_string() + "', '" + email +
+            "', 'Somebody')");
     return id;
   }
   static api::Principal person(Uuid id, bool admin = false) {
@@ -145,10 +146,8 @@ class TenancyTest : public testing::Test {
 
 TEST_F(TenancyTest, CreatesATenantWithOwnerLimitsAndEvents) {
   Mutation mutation(server, platform());
-  const auto made = db.run(mutation.run("createTenant", {{"input",
-                                                          {{"name", "acme"},
-                                                           {"displayName", "Acme & Co"},
-                                                           {"tier", "FREE"}}}}));
+  const auto made = db.run(
+      mutation.run("createTenant", {{"input", {{"name", "acme"}, {"displayName", "Acme & Co"}, {"tier", "FREE"}}}}));
   ASSERT_TRUE(made) << made.error().to_string();
   const std::string tenant(made->at("tenant").as_string());
   EXPECT_THAT(db.exec("select id, name, display_name, tier, status, version from phoenix.tenants"),
@@ -171,8 +170,8 @@ TEST_F(TenancyTest, GivesEachTierItsLimits) {
                         "' order by dimension"),
                 testing::SizeIs(4));
     EXPECT_EQ(db.value("select count(*) from phoenix.quotas q join phoenix.quota_defaults d using (dimension) where "
-                       "q.tenant_id = '" + tenant.to_string() + "' and d.tier = '" + tier +
-                       "' and q.maximum = d.maximum and q.used = 0"),
+                       "q.tenant_id = '" +
+                       tenant.to_string() + "' and d.tier = '" + tier + "' and q.maximum = d.maximum and q.used = 0"),
               "4")
         << tier;
   }
@@ -184,8 +183,9 @@ TEST_F(TenancyTest, RefusesBadTenantsNamingTheField) {
   EXPECT_EQ(refusal(platform(), "createTenant", tenant_input("acme")), "tenant.name_taken input.name");
   EXPECT_EQ(refusal(platform(), "createTenant", tenant_input("a")), "tenant.name_malformed input.name");
   EXPECT_EQ(refusal(platform(), "createTenant", tenant_input("admin")), "tenant.name_reserved input.name");
-  EXPECT_EQ(refusal(platform(), "createTenant", {{"input", {{"name", "abc"}, {"displayName", "a\nb"}, {"tier", "FREE"}}}}),
-            "tenant.display_name_malformed input.displayName");
+  EXPECT_EQ(
+      refusal(platform(), "createTenant", {{"input", {{"name", "abc"}, {"displayName", "a\nb"}, {"tier", "FREE"}}}}),
+      "tenant.display_name_malformed input.displayName");
   EXPECT_EQ(refusal(inside(server.ids.next(), root), "createTenant", tenant_input("abc")), "scope.platform_required ");
   EXPECT_EQ(db.value("select count(*) from phoenix.tenants"), "1");
   EXPECT_EQ(db.value("select count(*) from phoenix.quotas"), "4");
@@ -202,8 +202,8 @@ TEST_F(TenancyTest, AddsMembersAndChangesTheirRoles) {
   const auto changed = run(inside(tenant, root), "addUserToTenant", member(ada, "TENANT_ADMIN"));
   ASSERT_TRUE(changed) << changed.error().to_string();
   EXPECT_EQ(changed->at("membership").as_string(), id);
-  EXPECT_EQ(audited, R"(Membership {"userId":")" + ada.to_string() +
-                         R"(","role":"TENANT_VIEWER"} {"userId":")" + ada.to_string() + R"(","role":"TENANT_ADMIN"})");
+  EXPECT_EQ(audited, R"(Membership {"userId":")" + ada.to_string() + R"(","role":"TENANT_VIEWER"} {"userId":")" +
+                         ada.to_string() + R"(","role":"TENANT_ADMIN"})");
   EXPECT_EQ(enter(person(ada), "acme")->role, api::Role::kTenantAdmin) << "the change counts at once";
   EXPECT_THAT(db.exec("select kind, version from phoenix.event_inbox where object_id = '" + id + "' order by id"),
               testing::ElementsAre(Row{"CREATED", "1"}, Row{"UPDATED", "2"}));
@@ -228,7 +228,8 @@ TEST_F(TenancyTest, TheLastOwnerStays) {
   EXPECT_EQ(refusal(inside(tenant, ada), "addUserToTenant", member(ada, "TENANT_VIEWER")), "tenant.last_owner role");
 }
 
-asio::awaitable<void> demote(Server& server, api::RequestContext request, Uuid user, std::vector<std::string>& outcomes) {
+asio::awaitable<void> demote(Server& server, api::RequestContext request, Uuid user,
+                             std::vector<std::string>& outcomes) {
   Mutation mutation(server, std::move(request));
   auto outcome = co_await mutation.run("addUserToTenant", {{"userId", user.to_string()}, {"role", "TENANT_MEMBER"}});
   outcomes.push_back(outcome ? "" : outcome.error().reason());
@@ -241,7 +242,8 @@ TEST_F(TenancyTest, OwnersWhoStepDownAtOnceDoNotAllLeave) {
     ASSERT_TRUE(run(inside(tenant, root), "addUserToTenant", member(bob, "TENANT_OWNER")));
     std::vector<std::string> outcomes;
     TaskScope scope(db.executor(), "owners");
-    for (const Uuid owner : {root, ada, bob}) scope.spawn("demote", demote(server, inside(tenant, owner), owner, outcomes));
+    for (const Uuid owner : {root, ada, bob})
+      scope.spawn("demote", demote(server, inside(tenant, owner), owner, outcomes));
     db.run(scope.join());
     EXPECT_THAT(outcomes, testing::UnorderedElementsAre("", "", "tenant.last_owner"));
     EXPECT_EQ(db.value("select count(*) from phoenix.memberships where role = 'TENANT_OWNER' and tenant_id = '" +
@@ -359,14 +361,16 @@ TEST_F(Wall, ATenantSeesItselfAndItsMembershipsOnly) {
 
 TEST_F(Wall, ATenantCannotChangeOthersNorItself) {
   const auto scope = pg::Scope::of_tenant(acme);
-  const auto added = "insert into phoenix.memberships (id, tenant_id, user_id, role, user_email, user_name, "
-                     "user_created_at) values (gen_random_uuid(), '" + other.to_string() + "', '" + ada.to_string() +
-                     "', 'TENANT_OWNER', 'ada@example.org', 'Somebody', now())";
+  const auto added =
+      "insert into phoenix.memberships (id, tenant_id, user_id, role, user_email, user_name, "
+      "user_created_at) values (gen_random_uuid(), '" +
+      other.to_string() + "', '" + ada.to_string() + "', 'TENANT_OWNER', 'ada@example.org', 'Somebody', now())";
   EXPECT_EQ(as(scope, added), "pg.permission_denied");
-  EXPECT_EQ(as(scope, "update phoenix.memberships set role = 'TENANT_VIEWER' where tenant_id = '" + other.to_string() +
-                          "'"),
-            "0");
-  EXPECT_EQ(as(scope, "update phoenix.memberships set tenant_id = '" + other.to_string() + "'"), "pg.permission_denied");
+  EXPECT_EQ(
+      as(scope, "update phoenix.memberships set role = 'TENANT_VIEWER' where tenant_id = '" + other.to_string() + "'"),
+      "0");
+  EXPECT_EQ(as(scope, "update phoenix.memberships set tenant_id = '" + other.to_string() + "'"),
+            "pg.permission_denied");
   EXPECT_EQ(as(scope, "update phoenix.memberships set user_email = 'x'"), "pg.permission_denied");
   EXPECT_EQ(as(scope, "update phoenix.tenants set tier = 'SOVEREIGN'"), "pg.permission_denied");
   EXPECT_EQ(as(scope, "update phoenix.quotas set maximum = 1000000"), "pg.permission_denied");
@@ -375,9 +379,13 @@ TEST_F(Wall, ATenantCannotChangeOthersNorItself) {
 }
 
 TEST_F(Wall, AMembershipCannotLieAboutThePerson) {
-  const auto added = "insert into phoenix.memberships (id, tenant_id, user_id, role, user_email, user_name, "
-                     "user_created_at) select gen_random_uuid(), '" + acme.to_string() + "', id, 'TENANT_OWNER', "
-                     "'somebody@else.example', name, created_at from phoenix.users where id = '" + ada.to_string() + "'";
+  const auto added =
+      "insert into phoenix.memberships (id, tenant_id, user_id, role, user_email, user_name, "
+      "user_created_at) select gen_random_uuid(), '" +
+      acme.to_string() +
+      "', id, 'TENANT_OWNER', "
+      "'somebody@else.example', name, created_at from phoenix.users where id = '" +
+      ada.to_string() + "'";
   EXPECT_EQ(as(pg::Scope::platform(), added), "pg.reference_violation");
 }
 
@@ -385,11 +393,12 @@ TEST_F(Wall, ReadsOfPeopleUseTheTenantsIndexAndNothingElse) {
   // Small tables are scanned whatever their indexes; what counts is that the conditions are fit for one.
   db.exec_superuser("alter role phoenix_tenant set enable_seqscan = off");
   auto fresh = db.another();
-  const auto rows = db.run(fresh->execute(
-      pg::Scope::of_tenant(acme),
-      pg::Sql::dynamic("test", "explain (costs off) select p.email from phoenix.memberships m join "
-                               "phoenix.user_profiles p on p.id = m.user_id"),
-      {}, Deadline::after(10s)));
+  const auto rows =
+      db.run(fresh->execute(pg::Scope::of_tenant(acme),
+                            pg::Sql::dynamic("test",
+                                             "explain (costs off) select p.email from phoenix.memberships m join "
+                                             "phoenix.user_profiles p on p.id = m.user_id"),
+                            {}, Deadline::after(10s)));
   db.exec_superuser("alter role phoenix_tenant reset enable_seqscan");
   ASSERT_TRUE(rows) << rows.error().to_string();
   std::string plan;

@@ -12,11 +12,11 @@ namespace {
 
 // Words of our own addresses and of people's expectations. Sorted.
 constexpr std::array<std::string_view, 45> kReserved{
-    "about",     "account", "admin",    "api",     "app",      "assets",  "auth",     "billing", "blog",
-    "console",   "default", "docs",     "email",   "ftp",      "graphql", "health",   "help",    "host",
-    "internal",  "local",   "localhost", "login",  "logout",   "mail",    "metrics",  "phoenix", "platform",
-    "portal",    "postgres", "public",  "ready",   "root",     "sankofa", "security", "session", "settings",
-    "sign-in",   "smtp",    "static",   "status",  "support",  "system",  "tenant",   "webhooks", "www"};
+    "about",    "account",  "admin",     "api",    "app",     "assets",  "auth",     "billing",  "blog",
+    "console",  "default",  "docs",      "email",  "ftp",     "graphql", "health",   "help",     "host",
+    "internal", "local",    "localhost", "login",  "logout",  "mail",    "metrics",  "phoenix",  "platform",
+    "portal",   "postgres", "public",    "ready",  "root",    "sankofa", "security", "session",  "settings",
+    "sign-in",  "smtp",     "static",    "status", "support", "system",  "tenant",   "webhooks", "www"};
 static_assert(std::ranges::is_sorted(kReserved));
 
 bool is_label_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }
@@ -36,7 +36,8 @@ Status check_tenant_name(std::string_view name, std::string_view field) {
 }
 
 Status check_tenant_display_name(std::string_view name, std::string_view field) {
-  const bool controls = std::ranges::any_of(name, [](char c) { return static_cast<std::uint8_t>(c) < 0x20 || c == 0x7F; });
+  const bool controls =
+      std::ranges::any_of(name, [](char c) { return static_cast<std::uint8_t>(c) < 0x20 || c == 0x7F; });
   if (name.empty() || name.size() > 100 || controls || name.front() == ' ' || name.back() == ' ')
     return invalid_argument("tenant.display_name_malformed", std::string(field),
                             "A display name has 1 to 100 bytes of text, without control characters and without spaces "

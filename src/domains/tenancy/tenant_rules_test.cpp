@@ -18,8 +18,8 @@ TEST(TenantName, IsADnsLabel) {
   for (const std::string& good : {std::string("abc"), std::string("acme-2"), std::string("a1b"), std::string(40, 'a')})
     EXPECT_EQ(reason(good), "") << good;
   for (const std::string& bad : {std::string(), std::string("ab"), std::string(41, 'a'), std::string("-ab"),
-                                std::string("ab-"), std::string("1ab"), std::string("Acme"), std::string("a_b"),
-                                std::string("a.b"), std::string("a b"), std::string("äbc"), std::string("ab\0c", 4)})
+                                 std::string("ab-"), std::string("1ab"), std::string("Acme"), std::string("a_b"),
+                                 std::string("a.b"), std::string("a b"), std::string("äbc"), std::string("ab\0c", 4)})
     EXPECT_EQ(reason(bad), "tenant.name_malformed") << bad;
 }
 
@@ -36,7 +36,7 @@ TEST(TenantName, CannotBeTakenForAnId) {
 TEST(TenantDisplayName, IsOneLineOfText) {
   EXPECT_TRUE(check_tenant_display_name("Acme & Söhne", "f"));
   for (const std::string& bad : {std::string(), std::string(" a"), std::string("a "), std::string("a\nb"),
-                                std::string("a\0b", 3), std::string(101, 'a')})
+                                 std::string("a\0b", 3), std::string(101, 'a')})
     EXPECT_EQ(check_tenant_display_name(bad, "f").error().reason(), "tenant.display_name_malformed") << bad;
 }
 
