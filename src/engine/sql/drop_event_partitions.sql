@@ -1,2 +1,2 @@
 -- $1 how long events are kept
-select phoenix.event_partitions_drop(phoenix.now() - $1)
+select phoenix.event_partitions_drop(phoenix.now() - $1::interval)
