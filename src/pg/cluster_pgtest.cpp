@@ -18,6 +18,7 @@
 #include "pg/database.hpp"
 #include "pg/sync.hpp"
 #include "pg/testing/test_cluster.hpp"
+#include "pg/upgrade.hpp"
 
 namespace phx::pg {
 namespace {
@@ -365,6 +366,51 @@ TEST(Backup, DrillRestoresWhatWasThereAndMarksIt) {
   EXPECT_EQ(restore(target, fresh, {}).error().reason(), "backup.corrupt");
   EXPECT_FALSE(fs::exists(fresh.folder));
   EXPECT_EQ(verify_backup(scratch("created"), fresh).error().reason(), "backup.not_a_backup");
+}
+
+TEST(Upgrade, MovesEverythingAndKeepsTheOld) {
+  const auto options = options_for("upgrade");
+  int major = 0;
+  std::string identifier;
+  {
+    EmbeddedCluster cluster(options);
+    ASSERT_TRUE(cluster.start());
+    ask(cluster, "create schema phoenix");
+    ask(cluster, "create table phoenix.facts as select generate_series(1, 1000) as x");
+    ask(cluster, "grant select on phoenix.facts to phoenix_worker");
+    identifier = cluster.system_identifier();
+    ASSERT_TRUE(cluster.stop());
+    std::ifstream(cluster.data_folder() / "PG_VERSION") >> major;
+  }
+  // A check that fails leaves all as it was.
+  const auto refused = upgrade(options, major, [](const EmbeddedCluster&) -> Status {
+    return Error(Code::kDataLoss, "fsck.differs", "A counter is wrong.");
+  });
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason(), "fsck.differs");
+  {
+    EmbeddedCluster cluster(options);
+    ASSERT_TRUE(cluster.start());
+    EXPECT_EQ(cluster.system_identifier(), identifier);
+    ASSERT_TRUE(cluster.stop());
+  }
+  std::string seen;
+  const auto done = upgrade(options, major, [&](const EmbeddedCluster& fresh) -> Status {
+    seen = ask(fresh, "select count(*) from phoenix.facts");
+    return {};
+  });
+  ASSERT_TRUE(done) << done.error().to_string();
+  EXPECT_EQ(seen, "1000");
+  EXPECT_TRUE(fs::exists(done->kept / "PG_VERSION"));
+  EXPECT_FALSE(fs::exists(options.folder / "upgrade"));
+  EmbeddedCluster cluster(options);
+  ASSERT_TRUE(cluster.start());
+  EXPECT_NE(cluster.system_identifier(), identifier);
+  EXPECT_EQ(ask(cluster, "select count(*) from phoenix.facts"), "1000");
+  EXPECT_EQ(ask(cluster, "select has_table_privilege('phoenix_worker', 'phoenix.facts', 'select')"), "t");
+  EXPECT_EQ(upgrade(options, major, [](const EmbeddedCluster&) { return Status(); }).error().reason(),
+            "upgrade.kept_exists");
+  ASSERT_TRUE(cluster.stop());
 }
 
 }  // namespace

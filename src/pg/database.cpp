@@ -199,6 +199,27 @@ asio::awaitable<Status> Database::ping(Deadline deadline) {
   co_return Status();
 }
 
+asio::awaitable<Status> Database::probe(Deadline deadline) {
+  const auto unsuitable = [](std::string detail) {
+    return Error(Code::kFailedPrecondition, "pg.pooler_unsuitable",
+                 "The database, or a pooler before it, does not serve pipelined sessions as Phoenix needs them.")
+        .with_next_action("Let DATABASE_URL point at PostgreSQL itself or at a pooler in session mode.")
+        .with_internal(std::move(detail));
+  };
+  std::vector<Query> queries(3, {sql::pg::session_settings, {}});
+  auto answers = co_await read_many(Scope::platform(), std::move(queries), deadline);
+  if (!answers && answers.error().code() == Code::kUnavailable) co_return std::move(answers).error();
+  // A pooler that does not understand pipelining loses the answers, or the session behind them.
+  if (!answers) co_return unsuitable(answers.error().to_string());
+  for (const auto& rows : *answers) {
+    if (rows.get<std::string_view>(0, 1) != "on" || rows.get<std::string_view>(0, 2) != "phoenix,pg_catalog")
+      co_return unsuitable("the session's settings were dropped");
+    if (rows.get<std::int32_t>(0, 3) != answers->front().get<std::int32_t>(0, 3))
+      co_return unsuitable("one segment was served by two server processes");
+  }
+  co_return Status();
+}
+
 asio::awaitable<void> Database::stop() {
   const auto impl = impl_;
   for (auto& pools : impl->pools_) {

@@ -169,6 +169,10 @@ class Database {
   /// One round trip on the platform role, for health checks.
   asio::awaitable<Status> ping(Deadline deadline);
 
+  /// For the start with a database of somebody else's: proves that pipelining works and that what a session is told
+  /// holds, which some poolers break. kFailedPrecondition "pg.pooler_unsuitable".
+  asio::awaitable<Status> probe(Deadline deadline);
+
   /// Ends all connections and background work. Transactions must be gone.
   asio::awaitable<void> stop();
 

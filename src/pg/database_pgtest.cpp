@@ -657,6 +657,16 @@ TEST(Health, PingAndMetrics) {
   EXPECT_THAT(text, HasSubstr("sankofa_pg_statement_seconds_count{statement=\"pg.ping\"} 1"));
 }
 
+TEST(Sessions, ProbeFindsSessionsThatWereChangedUnderUs) {
+  TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) { o.platform = {1, 1}; });
+  ASSERT_TRUE(db.run(db->probe(soon())));
+  // As a pooler does that hands the same server session to clients with other settings.
+  ASSERT_TRUE(db.run(db->read(Scope::platform(), dynamic("select set_config('search_path', 'public', false)"), {}, soon())));
+  const auto refused = db.run(db->probe(soon()));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason(), "pg.pooler_unsuitable");
+}
+
 TEST(Sessions, EveryPoolHasItsTimeouts) {
   EXPECT_EQ(DatabaseOptions().shared_statement_timeout, 50ms);
   TestDatabase db;
