@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "api/context.hpp"
 #include "api/middleware.hpp"
@@ -53,7 +54,7 @@ namespace asio = boost::asio;
 struct Settings {
   std::string first_admin_email = "admin@localhost";
   std::string first_admin_name = "Administrator";
-  /// Where people reach the portal, without a slash at the end; sign-in links begin with it.
+  /// Where people reach the portal, without a slash at the end; sign-in links begin with it. See set_base_url().
   std::string base_url = "http://127.0.0.1:4000";
   /// Cookies are sent over https only.
   bool secure_cookies = false;
@@ -100,6 +101,8 @@ class Identity final : public api::Authenticator {
   asio::awaitable<Result<IssuedSecret>> mint_sign_in_link(std::string issued_by, std::optional<Uuid> user = {});
   /// "<base_url>/sign-in#token=<secret>": in the fragment, so that it reaches no log and no Referer.
   std::string sign_in_url(const IssuedSecret& link) const;
+  /// For a server that learns its address only when it listens (port 0).
+  void set_base_url(std::string url) { settings_.base_url = std::move(url); }
   /// A bearer token; with a tenant it opens that one only. ttl 0 takes the setting.
   asio::awaitable<Result<IssuedSecret>> mint_token(std::string issued_by, Uuid user, std::optional<Uuid> tenant,
                                                    std::chrono::seconds ttl);
@@ -172,7 +175,7 @@ class Identity final : public api::Authenticator {
   BlockingPool& blocking_;
   api::TenantDirectory& tenants_;
   const std::string server_key_;
-  const Settings settings_;
+  Settings settings_;
   /// What unknown names are verified against.
   std::string dummy_phc_;
   ProofCache verified_;

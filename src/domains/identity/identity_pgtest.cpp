@@ -182,6 +182,8 @@ TEST_F(IdentityTest, FirstAdministratorSignsInByTheLink) {
   const auto link = db.run(server.identity.ensure_first_admin());
   ASSERT_TRUE(link && *link);
   EXPECT_EQ(server.identity.sign_in_url(**link), "http://127.0.0.1:4000/sign-in#token=" + (*link)->secret);
+  server.identity.set_base_url("https://phoenix.example");
+  EXPECT_EQ(server.identity.sign_in_url(**link), "https://phoenix.example/sign-in#token=" + (*link)->secret);
   const auto response = server.call("POST", "/auth/one-time", R"({"token":")" + (*link)->secret + R"("})");
   ASSERT_EQ(response.status, 200) << response.body_text();
   const auto user = boost::json::parse(response.body_text()).at("user");
