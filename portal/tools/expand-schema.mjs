@@ -4,7 +4,7 @@
 import { readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildASTSchema, Kind, parse, print } from "graphql";
+import { buildASTSchema, Kind, parse, print, visit } from "graphql";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -116,7 +116,8 @@ export function expand(sources) {
     ],
   };
   buildASTSchema(document);
-  return print(document) + "\n";
+  // Descriptions stay with their source: a changed sentence is no change of the schema.
+  return print(visit(document, { enter: (node) => (node.description ? { ...node, description: undefined } : undefined) })) + "\n";
 }
 
 export function expandRepository() {

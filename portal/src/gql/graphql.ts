@@ -14,29 +14,20 @@ export type Scalars = {
   Boolean: { input: boolean; output: boolean; }
   Int: { input: number; output: number; }
   Float: { input: number; output: number; }
-  /**
-   * What every type of the API can use. The directives are the whole language in which SDL describes tables; their
-   * arguments are identifiers, never SQL (what they cannot say is a view or a SQL function in a migration).
-   */
   DateTime: { input: string; output: string; }
-  /** Any JSON value. */
   JSON: { input: unknown; output: unknown; }
 };
 
-/** A signal from monitoring or from a probe, one per fingerprint while it lasts. */
 export type Alert = {
   annotations: Scalars['JSON']['output'];
-  /** How often this alert was delivered. */
   deliveries: Scalars['Int']['output'];
   endsAt?: Maybe<Scalars['DateTime']['output']>;
-  /** 16 hex digits, from the labels. */
   fingerprint: Scalars['String']['output'];
   id: Scalars['ID']['output'];
   incident?: Maybe<Incident>;
   labels: Scalars['JSON']['output'];
   name: Scalars['String']['output'];
   receivedAt: Scalars['DateTime']['output'];
-  /** alertmanager, probe or manual */
   source: Scalars['String']['output'];
   startsAt: Scalars['DateTime']['output'];
   status: AlertStatus;
@@ -87,7 +78,6 @@ export type AlertStatusFilter = {
   ne?: InputMaybe<AlertStatus>;
 };
 
-/** One line of the audit trail: who did what, on whose behalf, from where, with what outcome. */
 export type AuditEntry = {
   action: Scalars['String']['output'];
   actor: Scalars['String']['output'];
@@ -98,7 +88,6 @@ export type AuditEntry = {
   objectId?: Maybe<Scalars['ID']['output']>;
   objectType?: Maybe<Scalars['String']['output']>;
   onBehalfOf?: Maybe<Scalars['String']['output']>;
-  /** OK, or the code of the error. */
   outcome: Scalars['String']['output'];
   remoteAddress?: Maybe<Scalars['String']['output']>;
   requestId: Scalars['String']['output'];
@@ -130,7 +119,6 @@ export type AuditEntryFilter = {
 export type AuditEntryOrder =
   | 'AT';
 
-/** What happened to an object. RESYNC: the cursor cannot be resumed; read the list again and go on from the new cursor. */
 export type ChangeKind =
   | 'CREATED'
   | 'DELETED'
@@ -151,20 +139,17 @@ export type CreateUserInput = {
 
 export type CreateVirtualMachineInput = {
   diskGib?: InputMaybe<Scalars['Int']['input']>;
-  /** An image's name. */
   image: Scalars['String']['input'];
   memoryMib?: InputMaybe<Scalars['Int']['input']>;
   name: Scalars['String']['input'];
   portForwards?: InputMaybe<Array<PortForwardInput>>;
   sshKeys?: InputMaybe<Array<Scalars['String']['input']>>;
-  /** cloud-init user data, at most 16 KiB. */
   userData?: InputMaybe<Scalars['String']['input']>;
   vcpus?: InputMaybe<Scalars['Int']['input']>;
 };
 
 export type DeclareIncidentInput = {
   affectedServices?: InputMaybe<Array<Scalars['String']['input']>>;
-  /** The same key never declares twice. */
   correlationKey?: InputMaybe<Scalars['String']['input']>;
   impact?: InputMaybe<Scalars['String']['input']>;
   severity: Severity;
@@ -179,7 +164,6 @@ export type DesiredState =
   | 'STOPPED';
 
 export type Health = {
-  /** ok or degraded */
   status: Scalars['String']['output'];
   timestamp: Scalars['DateTime']['output'];
   version: Scalars['String']['output'];
@@ -191,11 +175,9 @@ export type IdFilter = {
   ne?: InputMaybe<Scalars['ID']['input']>;
 };
 
-/** A disk or kernel image that machines are made from. */
 export type Image = {
   createdAt: Scalars['DateTime']['output'];
   description: Scalars['String']['output'];
-  /** micro (kernel and initrd), qcow2 or raw */
   format: Scalars['String']['output'];
   id: Scalars['ID']['output'];
   minDiskGib: Scalars['Int']['output'];
@@ -233,9 +215,7 @@ export type ImagePayload = {
 
 export type ImportImageInput = {
   description?: InputMaybe<Scalars['String']['input']>;
-  /** A file name in the server's import folder. */
   file: Scalars['String']['input'];
-  /** qcow2 or raw */
   format: Scalars['String']['input'];
   name: Scalars['String']['input'];
 };
@@ -243,7 +223,6 @@ export type ImportImageInput = {
 export type Incident = {
   affectedServices: Array<Scalars['String']['output']>;
   alerts: AlertConnection;
-  /** incident-YYYY-MM-DD-name */
   channel: Scalars['String']['output'];
   commander?: Maybe<Scalars['String']['output']>;
   createdAt: Scalars['DateTime']['output'];
@@ -252,21 +231,16 @@ export type Incident = {
   id: Scalars['ID']['output'];
   identifiedAt?: Maybe<Scalars['DateTime']['output']>;
   impact: Scalars['String']['output'];
-  /** When it went to Monitoring; it resolves by itself when the watch ends without a relapse. */
   monitoringSince?: Maybe<Scalars['DateTime']['output']>;
   monitoringUntil?: Maybe<Scalars['DateTime']['output']>;
   number: Scalars['Int']['output'];
-  /** alert or manual */
   origin: Scalars['String']['output'];
-  /** INC-1, INC-2, … in order of declaration. */
   reference: Scalars['String']['output'];
-  /** How often it was reopened by a relapse. */
   relapses: Scalars['Int']['output'];
   resolution: Scalars['String']['output'];
   resolutionDueAt: Scalars['DateTime']['output'];
   resolvedAt?: Maybe<Scalars['DateTime']['output']>;
   respondedAt?: Maybe<Scalars['DateTime']['output']>;
-  /** Somebody must take it by then. */
   responseDueAt: Scalars['DateTime']['output'];
   rootCause: Scalars['String']['output'];
   severity: Severity;
@@ -322,14 +296,12 @@ export type IncidentEdge = {
   node: Incident;
 };
 
-/** One line of an incident's timeline. Lines are only ever added. */
 export type IncidentEntry = {
   actor: Scalars['String']['output'];
   at: Scalars['DateTime']['output'];
   body: Scalars['String']['output'];
   id: Scalars['ID']['output'];
   incident: Incident;
-  /** declared, alert, status, severity, note, action, response, report */
   kind: Scalars['String']['output'];
 };
 
@@ -420,35 +392,25 @@ export type MembershipPayload = {
 };
 
 export type Mutation = {
-  /** Takes the incident: stops the response clock and makes the caller its commander. */
   acknowledgeIncident: IncidentPayload;
   addIncidentNote: IncidentPayload;
-  /** Adds an existing user, or changes the member's role. */
   addUserToTenant: MembershipPayload;
-  /** Asks a running operation to stop at its next safe point. */
   cancelOperation: OperationPayload;
-  /** Creates a tenant whose owner is the caller. */
   createTenant: TenantPayload;
-  /** A local account. Its first tenant membership comes by addUserToTenant. */
   createUser: UserPayload;
   createVirtualMachine: VirtualMachinePayload;
   declareIncident: IncidentPayload;
-  /** Removes the machine and its disks for good. */
   deleteVirtualMachine: VirtualMachinePayload;
   importImage: ImagePayload;
   pauseVirtualMachine: VirtualMachinePayload;
   rebootVirtualMachine: VirtualMachinePayload;
-  /** Starts the affected guest again, as a durable operation recorded in the timeline. */
   restartIncidentGuest: IncidentActionPayload;
   resumeVirtualMachine: VirtualMachinePayload;
-  /** Takes a failed operation up again from the step that failed. */
   retryOperation: OperationPayload;
   setIncidentStatus: IncidentPayload;
-  /** Sets the caller's own password. The current one is needed when there is one. */
   setPassword: UserPayload;
   setQuota: TenantPayload;
   startVirtualMachine: VirtualMachinePayload;
-  /** Presses the power button; after the grace period, or at once with force, pulls the plug. */
   stopVirtualMachine: VirtualMachinePayload;
   updateIncident: IncidentPayload;
 };
@@ -556,6 +518,7 @@ export type MutationSetIncidentStatusArgs = {
 
 export type MutationSetPasswordArgs = {
   current?: InputMaybe<Scalars['String']['input']>;
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   password: Scalars['String']['input'];
 };
 
@@ -564,6 +527,7 @@ export type MutationSetQuotaArgs = {
   dimension: Scalars['String']['input'];
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   maximum: Scalars['Int']['input'];
+  tenantId: Scalars['ID']['input'];
 };
 
 
@@ -586,28 +550,22 @@ export type MutationUpdateIncidentArgs = {
   input: UpdateIncidentInput;
 };
 
-/** Long work: a durable operation that survives any restart. It can be watched, cancelled and retried. */
 export type Operation = {
   attempts: Scalars['Int']['output'];
   createdAt: Scalars['DateTime']['output'];
   deadlineAt: Scalars['DateTime']['output'];
   finishedAt?: Maybe<Scalars['DateTime']['output']>;
   id: Scalars['ID']['output'];
-  /** What is being done, such as vm.create. */
   kind: Scalars['String']['output'];
-  /** The next safe thing to do, when it cannot go on by itself. */
   nextAction?: Maybe<Scalars['String']['output']>;
   objectId: Scalars['ID']['output'];
   objectName: Scalars['String']['output'];
   objectType: Scalars['String']['output'];
-  /** Percent, 0 to 100. */
   progress: Scalars['Int']['output'];
-  /** Why it waits or failed, for people. */
   reason?: Maybe<Scalars['String']['output']>;
   requestedBy: Scalars['String']['output'];
   startedAt?: Maybe<Scalars['DateTime']['output']>;
   state: OperationState;
-  /** The step it is at, in words. */
   step: Scalars['String']['output'];
   tenant?: Maybe<Tenant>;
   version: Scalars['Int']['output'];
@@ -654,7 +612,6 @@ export type OperationState =
   | 'PENDING'
   | 'RUNNING'
   | 'SUCCEEDED'
-  /** Tries again by itself at a later time. */
   | 'WAITING';
 
 export type OperationStateFilter = {
@@ -674,7 +631,6 @@ export type PageInfo = {
   startCursor?: Maybe<Scalars['String']['output']>;
 };
 
-/** What the viewer may do with an object, and if not, why. */
 export type Permission = {
   action: Scalars['String']['output'];
   allowed: Scalars['Boolean']['output'];
@@ -683,9 +639,7 @@ export type Permission = {
 
 export type PortForwardInput = {
   guestPort: Scalars['Int']['input'];
-  /** Port on the host's loopback address, 1024 to 65535. */
   hostPort: Scalars['Int']['input'];
-  /** tcp or udp */
   protocol?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -693,12 +647,10 @@ export type Query = {
   alert?: Maybe<Alert>;
   alerts: AlertConnection;
   auditLog: AuditEntryConnection;
-  /** The cursor of the newest event: where a subscription that must miss nothing starts. */
   eventCursor: Scalars['String']['output'];
   health: Health;
   images: ImageConnection;
   incident?: Maybe<Incident>;
-  /** The incident's report in the runbook's format, as Markdown. */
   incidentReport: Scalars['String']['output'];
   incidents: IncidentConnection;
   me: Viewer;
@@ -708,7 +660,6 @@ export type Query = {
   resources: ResourceConnection;
   sites: SiteConnection;
   tenant?: Maybe<Tenant>;
-  /** All tenants, for operators of the platform. */
   tenants: TenantConnection;
   virtualMachine?: Maybe<VirtualMachine>;
   virtualMachines: VirtualMachineConnection;
@@ -830,9 +781,7 @@ export type QueryVirtualMachinesArgs = {
   orderBy?: InputMaybe<VirtualMachineOrder>;
 };
 
-/** A limit of the tenant and what counts against it. Derived numbers: phoenix fsck recounts them. */
 export type Quota = {
-  /** vcpus, memory_mib, instances, storage_gib */
   dimension: Scalars['String']['output'];
   id: Scalars['ID']['output'];
   maximum: Scalars['Int']['output'];
@@ -854,7 +803,6 @@ export type QuotaEdge = {
 export type QuotaOrder =
   | 'DIMENSION';
 
-/** Any resource of the tenant, whatever its kind. */
 export type Resource = {
   createdAt: Scalars['DateTime']['output'];
   id: Scalars['ID']['output'];
@@ -915,7 +863,6 @@ export type ResourceTypeFilter = {
   ne?: InputMaybe<ResourceType>;
 };
 
-/** Roles from least to most. A role includes those before it. */
 export type Role =
   | 'PLATFORM_ADMIN'
   | 'TENANT_ADMIN'
@@ -935,7 +882,6 @@ export type SeverityFilter = {
   ne?: InputMaybe<Severity>;
 };
 
-/** A place with hosts. */
 export type Site = {
   createdAt: Scalars['DateTime']['output'];
   id: Scalars['ID']['output'];
@@ -1028,13 +974,11 @@ export type SubscriptionVirtualMachineChangedArgs = {
   id?: InputMaybe<Scalars['ID']['input']>;
 };
 
-/** A customer's walled space: its members, resources, quotas. */
 export type Tenant = {
   createdAt: Scalars['DateTime']['output'];
   displayName: Scalars['String']['output'];
   id: Scalars['ID']['output'];
   members: MembershipConnection;
-  /** Lower-case letters, digits and hyphens; part of addresses. */
   name: Scalars['String']['output'];
   quotas: QuotaConnection;
   status: TenantStatus;
@@ -1044,7 +988,6 @@ export type Tenant = {
 };
 
 
-/** A customer's walled space: its members, resources, quotas. */
 export type TenantMembersArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   direction?: InputMaybe<OrderDirection>;
@@ -1053,7 +996,6 @@ export type TenantMembersArgs = {
 };
 
 
-/** A customer's walled space: its members, resources, quotas. */
 export type TenantQuotasArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   direction?: InputMaybe<OrderDirection>;
@@ -1123,7 +1065,6 @@ export type TenantTierFilter = {
 export type UpdateIncidentInput = {
   affectedServices?: InputMaybe<Array<Scalars['String']['input']>>;
   impact?: InputMaybe<Scalars['String']['input']>;
-  /** Needed when the severity changes. */
   reason?: InputMaybe<Scalars['String']['input']>;
   resolution?: InputMaybe<Scalars['String']['input']>;
   rootCause?: InputMaybe<Scalars['String']['input']>;
@@ -1131,7 +1072,6 @@ export type UpdateIncidentInput = {
   title?: InputMaybe<Scalars['String']['input']>;
 };
 
-/** A person with a local account. A tenant sees its own members only. */
 export type User = {
   createdAt: Scalars['DateTime']['output'];
   email: Scalars['String']['output'];
@@ -1143,13 +1083,11 @@ export type UserPayload = {
   userId: Scalars['ID']['output'];
 };
 
-/** The signed-in user. */
 export type Viewer = {
   email: Scalars['String']['output'];
   id: Scalars['ID']['output'];
   memberships: Array<ViewerMembership>;
   name: Scalars['String']['output'];
-  /** True for administrators of the whole platform. */
   platformAdmin: Scalars['Boolean']['output'];
 };
 
@@ -1161,10 +1099,8 @@ export type ViewerMembership = {
   tenantTier: TenantTier;
 };
 
-/** A virtual machine: what is wanted of it, and what is known of it. */
 export type VirtualMachine = {
   alerts: AlertConnection;
-  /** When the guest last printed its login prompt since it was started; null before that. */
   bootedAt?: Maybe<Scalars['DateTime']['output']>;
   createdAt: Scalars['DateTime']['output'];
   createdBy: Scalars['String']['output'];
@@ -1173,35 +1109,26 @@ export type VirtualMachine = {
   generation: Scalars['Int']['output'];
   id: Scalars['ID']['output'];
   image: Image;
-  /** When the hypervisor was last heard about it. */
   lastSeenAt?: Maybe<Scalars['DateTime']['output']>;
   memoryMib: Scalars['Int']['output'];
-  /** A host name: lower-case letters, digits and hyphens, 1 to 63. */
   name: Scalars['String']['output'];
-  /** The next safe thing to do when it is stuck. */
   nextAction?: Maybe<Scalars['String']['output']>;
   observedGeneration: Scalars['Int']['output'];
   operations: OperationConnection;
-  /** List of {hostPort, guestPort, protocol}. */
   portForwards: Scalars['JSON']['output'];
-  /** The hypervisor's own word for the state. */
   providerState?: Maybe<Scalars['String']['output']>;
   site: Site;
   state: VirtualMachineState;
-  /** Why it is in a state that nobody asked for, for people. */
   stateReason?: Maybe<Scalars['String']['output']>;
-  /** When it came into its state. */
   stateSince: Scalars['DateTime']['output'];
   tenant: Tenant;
   updatedAt: Scalars['DateTime']['output'];
-  /** Measured now; null when the guest does not run. */
   usage?: Maybe<VirtualMachineUsage>;
   vcpus: Scalars['Int']['output'];
   version: Scalars['Int']['output'];
 };
 
 
-/** A virtual machine: what is wanted of it, and what is known of it. */
 export type VirtualMachineAlertsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   direction?: InputMaybe<OrderDirection>;
@@ -1211,7 +1138,6 @@ export type VirtualMachineAlertsArgs = {
 };
 
 
-/** A virtual machine: what is wanted of it, and what is known of it. */
 export type VirtualMachineOperationsArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   direction?: InputMaybe<OrderDirection>;
@@ -1253,10 +1179,9 @@ export type VirtualMachineOrder =
 
 export type VirtualMachinePayload = {
   operation: Operation;
-  virtualMachine: VirtualMachine;
+  virtualMachine?: Maybe<VirtualMachine>;
 };
 
-/** RUNNING means that the hypervisor says so; that the guest has booted is a fact of its own (bootedAt). */
 export type VirtualMachineState =
   | 'DEGRADED'
   | 'DELETING'
@@ -1277,11 +1202,8 @@ export type VirtualMachineStateFilter = {
 };
 
 export type VirtualMachineUsage = {
-  /** Share of one CPU since the last sample, 1.0 = one whole CPU; null for the first sample. */
   cpuLoad?: Maybe<Scalars['Float']['output']>;
-  /** CPU seconds since the guest process started. */
   cpuSeconds: Scalars['Float']['output'];
-  /** Resident memory of the guest process in MiB. */
   memoryMib: Scalars['Float']['output'];
 };
 
@@ -1361,7 +1283,7 @@ export type CreateMachineMutationVariables = Exact<{
 }>;
 
 
-export type CreateMachineMutation = { createVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+export type CreateMachineMutation = { createVirtualMachine: { virtualMachine?: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } } | null, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
 
 export type StartMachineMutationVariables = Exact<{
   id: Scalars['ID']['input'];
@@ -1369,7 +1291,7 @@ export type StartMachineMutationVariables = Exact<{
 }>;
 
 
-export type StartMachineMutation = { startVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+export type StartMachineMutation = { startVirtualMachine: { virtualMachine?: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } } | null, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
 
 export type StopMachineMutationVariables = Exact<{
   id: Scalars['ID']['input'];
@@ -1378,7 +1300,7 @@ export type StopMachineMutationVariables = Exact<{
 }>;
 
 
-export type StopMachineMutation = { stopVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+export type StopMachineMutation = { stopVirtualMachine: { virtualMachine?: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } } | null, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
 
 export type RebootMachineMutationVariables = Exact<{
   id: Scalars['ID']['input'];
@@ -1386,7 +1308,7 @@ export type RebootMachineMutationVariables = Exact<{
 }>;
 
 
-export type RebootMachineMutation = { rebootVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+export type RebootMachineMutation = { rebootVirtualMachine: { virtualMachine?: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } } | null, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
 
 export type PauseMachineMutationVariables = Exact<{
   id: Scalars['ID']['input'];
@@ -1394,7 +1316,7 @@ export type PauseMachineMutationVariables = Exact<{
 }>;
 
 
-export type PauseMachineMutation = { pauseVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+export type PauseMachineMutation = { pauseVirtualMachine: { virtualMachine?: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } } | null, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
 
 export type ResumeMachineMutationVariables = Exact<{
   id: Scalars['ID']['input'];
@@ -1402,7 +1324,7 @@ export type ResumeMachineMutationVariables = Exact<{
 }>;
 
 
-export type ResumeMachineMutation = { resumeVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+export type ResumeMachineMutation = { resumeVirtualMachine: { virtualMachine?: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } } | null, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
 
 export type DeleteMachineMutationVariables = Exact<{
   id: Scalars['ID']['input'];
@@ -1410,7 +1332,7 @@ export type DeleteMachineMutationVariables = Exact<{
 }>;
 
 
-export type DeleteMachineMutation = { deleteVirtualMachine: { virtualMachine: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+export type DeleteMachineMutation = { deleteVirtualMachine: { virtualMachine?: { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } } | null, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
 
 export type CancelOperationMutationVariables = Exact<{
   id: Scalars['ID']['input'];

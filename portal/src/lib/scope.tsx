@@ -98,6 +98,7 @@ export function ScopeProvider({ scope, children, missing, waiting, failed }: Sco
       current = false;
     };
     // The key says all that matters of the scope.
+  // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [key, me, attempt]);
 
   const known = resolved?.key === key && "role" in resolved.value;
@@ -110,6 +111,7 @@ export function ScopeProvider({ scope, children, missing, waiting, failed }: Sco
       made.close();
       setConnection(null);
     };
+  // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [key, known]);
 
   const signedIn = session.phase === "signed-in";
@@ -119,6 +121,7 @@ export function ScopeProvider({ scope, children, missing, waiting, failed }: Sco
 
   useEffect(() => {
     localStorage.setItem("phoenix.scope", basePath(scope));
+  // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [key]);
 
   if (resolved?.key === key) {
@@ -199,6 +202,7 @@ export function useLiveObject<T extends Entity>(topic: Topic, id: string, load: 
       throw reason;
     }
     // A page loads by its id alone.
+  // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [connection, id, topic]);
 
   useEffect(() => {

@@ -155,6 +155,7 @@ export default function ConsolePanel({ machine, start, ended }: { machine: Machi
   useEffect(() => {
     if (running && waiting) reconnect.current();
     // Only the machine's coming up matters here.
+  // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [running]);
 
   return (

@@ -104,6 +104,7 @@ export function CreateMachinePage() {
         .catch(() => undefined);
     nameInput.current?.focus();
     // Once per scope.
+  // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [connection, tenant]);
 
   useDebounced(draft.name, (name) => {
@@ -149,7 +150,7 @@ export function CreateMachinePage() {
     try {
       const { createVirtualMachine } = await connection.mutate(CreateMachineDocument, { input, key: key.current });
       notify("ok", `${draft.name} is being created.`);
-      go(machineAddress(createVirtualMachine.virtualMachine));
+      go(createVirtualMachine.virtualMachine ? machineAddress(createVirtualMachine.virtualMachine) : `${base}/virtual-machines`);
     } catch (reason) {
       const known = asApiError(reason);
       setError(known);

@@ -26,10 +26,10 @@ const compareBy = {
 const columns: Column<Incident>[] = [
   { id: "severity", header: "Severity", width: 78, order: "SEVERITY", cell: (row) => <SeverityBadge severity={row.severity} /> },
   { id: "reference", header: "Reference", width: 100, order: "NUMBER", cell: (row) => row.reference },
-  { id: "title", header: "Title", width: 240, grow: 3, cell: (row) => <span className={ui.label} title={row.title}>{row.title}</span> },
+  { id: "title", header: "Title", width: 200, grow: 3, cell: (row) => <span className={ui.label} title={row.title}>{row.title}</span> },
   { id: "status", header: "Status", width: 124, cell: (row) => <IncidentStatusMark status={row.status} /> },
-  { id: "response", header: "Response", width: 158, cell: (row) => <SlaClock from={row.startedAt} due={row.responseDueAt} done={row.respondedAt} verb="Met" /> },
-  { id: "resolution", header: "Resolution", width: 158, cell: (row) => <SlaClock from={row.startedAt} due={row.resolutionDueAt} done={row.resolvedAt} verb="Met" /> },
+  { id: "response", header: "Response", width: 136, cell: (row) => <SlaClock from={row.startedAt} due={row.responseDueAt} done={row.respondedAt} verb="Met" /> },
+  { id: "resolution", header: "Resolution", width: 140, cell: (row) => <SlaClock from={row.startedAt} due={row.resolutionDueAt} done={row.resolvedAt} verb="Met" /> },
   {
     id: "guest",
     header: "Guest",
@@ -43,8 +43,8 @@ const columns: Column<Incident>[] = [
         <span className={ui.since}>–</span>
       ),
   },
-  { id: "commander", header: "Commander", width: 150, cell: (row) => row.commander ?? <span className={ui.state} data-tone="warn">Nobody yet</span> },
-  { id: "tenant", header: "Tenant", width: 120, cell: (row) => row.tenant?.displayName ?? "Platform" },
+  { id: "commander", header: "Commander", width: 130, cell: (row) => row.commander ?? <span className={ui.state} data-tone="warn">Nobody yet</span> },
+  { id: "tenant", header: "Tenant", width: 110, cell: (row) => row.tenant?.displayName ?? "Platform" },
   { id: "started", header: "Started", width: 90, order: "STARTED_AT", cell: (row) => <When at={row.startedAt} /> },
 ];
 

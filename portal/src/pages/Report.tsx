@@ -94,6 +94,7 @@ export default function Report({ incident }: { incident: Incident }) {
       setError(asApiError(reason));
     }
     // The report is written anew with every version of the incident.
+  // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [id, version]);
 
   useEffect(() => void read(), [read]);

@@ -135,6 +135,7 @@ export function SignInPage() {
   useEffect(() => {
     if (done) leave();
     // Leaving happens once, when there is nothing left to ask.
+  // oxlint-disable-next-line react-hooks/exhaustive-deps
   }, [done]);
 
   return (

@@ -114,7 +114,7 @@ export function OperationsGrid({ spec, name, hideObject }: { spec: ListSpec<Oper
     {
       id: "step",
       header: "Step, reason, next action",
-      width: 260,
+      width: 170,
       grow: 2,
       cell: (row) =>
         row.reason || row.nextAction ? (
@@ -128,7 +128,7 @@ export function OperationsGrid({ spec, name, hideObject }: { spec: ListSpec<Oper
           <span className={ui.since}>{row.step}</span>
         ),
     },
-    { id: "by", header: "By", width: 150, cell: (row) => <span className={ui.since}>{row.requestedBy}</span> },
+    { id: "by", header: "By", width: 140, cell: (row) => <span className={ui.since}>{row.requestedBy}</span> },
     { id: "when", header: "Asked", width: 92, cell: (row) => <When at={row.createdAt} /> },
   ];
   return (

@@ -6,6 +6,9 @@ import { Separator } from "react-aria-components/Separator";
 import type { Action } from "./Menu";
 import styles from "./ui.module.css";
 
+/** A reason up to this length stands beside its action, a longer one below it. */
+const shortReason = 24;
+
 function Items({ label, actions }: { label: string; actions: readonly Action[] }) {
   const danger = actions.findIndex((action) => action.danger);
   return (
@@ -28,9 +31,13 @@ function Items({ label, actions }: { label: string; actions: readonly Action[] }
             {action.icon && <action.icon aria-hidden />}
             <span className={styles.itemText}>
               {action.label}
-              {action.denied && <span className={styles.itemHint}>{action.denied}</span>}
+              {action.denied && action.denied.length > shortReason && <span className={styles.itemHint}>{action.denied}</span>}
             </span>
-            {action.shortcut && <span className={styles.itemKey}>{action.shortcut}</span>}
+            {action.denied && action.denied.length <= shortReason ? (
+              <span className={styles.itemReason}>{action.denied}</span>
+            ) : (
+              action.shortcut && <span className={styles.itemKey}>{action.shortcut}</span>
+            )}
           </MenuItem>
         );
         return index === danger && index > 0

@@ -52,6 +52,7 @@ try {
   await picture("report", `/t/acme/incidents/${down.reference}?tab=report`);
   await picture("palette", "/t/acme/virtual-machines", async () => {
     await page.keyboard.press("Control+k");
+    await page.getByRole("dialog").waitFor();
     await page.keyboard.type("web");
     await page.waitForTimeout(400);
   });

@@ -1,0 +1,538 @@
+// The portal in a real Chromium, under the strict headers, over the pretend server. Each test ends with nothing refused
+// by the Content-Security-Policy and nothing thrown.
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { axe, launch } from "../browser-kit.mjs";
+import { startMock } from "../mock/server.mjs";
+
+const password = "correct horse battery";
+let browser;
+let mock;
+let page;
+
+const rows = (name) => page.getByRole("grid", { name }).locator("[data-row]");
+const row = (name, text) => rows(name).filter({ hasText: text });
+const badge = () => page.getByTestId("connection");
+const machine = (name) => [...mock.world.tables.VirtualMachine.values()].find((one) => one.name === name);
+const acme = () => [...mock.world.tables.Tenant.values()].find((one) => one.name === "acme");
+
+async function until(what, check, ms = 8000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    if (await check()) return;
+    assert.ok(Date.now() < end, `timed out: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+const seen = (locator, ms = 8000) => locator.first().waitFor({ timeout: ms });
+const live = () => page.locator('[data-testid="connection"][data-phase="live"]').waitFor({ timeout: 8000 });
+
+async function fresh(options) {
+  mock = await startMock({ stepMs: 250, ...options });
+  page = await browser.context.newPage();
+}
+async function signIn(user = mock.world.admin) {
+  await page.goto(`${mock.url}/sign-in`);
+  await page.getByLabel("Email").fill(user.email);
+  await page.getByLabel("Password").fill(password);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.waitForURL(/platform|\/t\//);
+}
+const open = (path) => page.goto(mock.url + path);
+
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+beforeEach(() => {
+  browser.findings.length = 0;
+});
+afterEach(async () => {
+  await page.evaluate(() => localStorage.clear()).catch(() => undefined);
+  await page.close();
+  await browser.context.clearCookies();
+  await mock.close();
+  assert.deepEqual(browser.findings, []);
+});
+
+describe("a newcomer", () => {
+  it("comes from the one-time link to a running machine's console, and deletes it again", async () => {
+    await fresh({ seeded: false });
+    mock.world.admin.password = null;
+    await page.goto(mock.link());
+    await page.getByLabel("New password").fill(password);
+    assert.ok(!page.url().includes("token"), "the token leaves the address at once");
+    await page.getByRole("button", { name: "Set password" }).click();
+    await page.getByRole("button", { name: "Create the first tenant" }).click();
+    await page.getByLabel("Display name").fill("Acme Ghana");
+    assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "acme-ghana");
+    await page.getByRole("dialog").getByRole("button", { name: "Create tenant" }).click();
+    await page.waitForURL(/\/t\/acme-ghana\/virtual-machines/);
+    await page.getByRole("button", { name: "Create the first one" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("web-1");
+    await seen(page.getByText("Free", { exact: true }));
+    await page.keyboard.press("Control+Enter");
+    await page.waitForURL(/virtual-machines\/[0-9a-f-]{36}/);
+
+    const state = page.getByTestId("machine-state");
+    const words = new Set();
+    await until("it runs", async () => {
+      words.add((await state.textContent()).trim().split(" ")[0].replace(/\d.*/, ""));
+      return (await state.textContent()).includes("Running");
+    });
+    assert.ok(words.size > 1, `states passed by without a reload: ${[...words]}`);
+
+    await page.getByRole("link", { name: "Console" }).click();
+    const terminal = page.getByTestId("terminal");
+    await seen(terminal.getByText("login: root"));
+    await page.keyboard.type("uname -a");
+    await page.keyboard.press("Enter");
+    await seen(terminal.getByText("Linux web-1 6.1.0 x86_64"));
+
+    await page.keyboard.press("Control+Alt+.");
+    await page.getByRole("button", { name: "Stop", exact: true }).click();
+    await seen(page.getByText("Stop of web-1 requested."));
+    await until("it stops", async () => (await state.textContent()).includes("Stopped"));
+    await seen(page.getByText("The guest is not running"));
+    await seen(terminal.getByText("Linux web-1 6.1.0 x86_64"), 1000);
+
+    await page.getByRole("button", { name: "More actions" }).click();
+    await page.getByRole("menuitem", { name: "Delete" }).click();
+    const destroy = page.getByRole("button", { name: "Delete machine and disks" });
+    assert.equal(await destroy.isDisabled(), true);
+    await page.getByLabel("Type web-1 to confirm").fill("web-1");
+    await destroy.click();
+    await seen(page.getByText("web-1 was deleted."));
+    await page.getByRole("link", { name: "All machines" }).first().click();
+    await seen(page.getByText("has no virtual machines yet"));
+  });
+
+  it("is told why a link does not work twice", async () => {
+    await fresh();
+    const link = mock.link();
+    await page.goto(link);
+    await page.waitForURL(/platform/);
+    await page.getByRole("button", { name: /your menu/ }).click();
+    await page.getByRole("menuitem", { name: /Sign out/ }).click();
+    await page.waitForURL(/sign-in/);
+    await page.goto("about:blank");
+    await page.goto(link);
+    await seen(page.getByText("The link was used already"));
+    await page.getByLabel("Email").fill(mock.world.admin.email);
+    await page.getByLabel("Password").fill("wrong");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await seen(page.getByText("Email and password do not match"));
+  });
+});
+
+describe("an incident", () => {
+  it("opens by itself, is taken, its guest restarted in one press, and resolved with a report", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/incidents");
+    await live();
+    mock.world.killGuest(machine("web-1"));
+    await seen(row("Incidents", "Guest web-1 is down"));
+    await row("Incidents", "Guest web-1 is down").click();
+    await page.waitForURL(/incidents\/INC-6/);
+    const clock = page.getByTestId("response-clock");
+    const first = await clock.textContent();
+    await until("the clock counts", async () => (await clock.textContent()) !== first, 3000);
+    await page.getByRole("button", { name: "Acknowledge" }).click();
+    await until("the clock stops", async () => /Met in/.test(await clock.textContent()), 1000);
+    await seen(page.getByText("ama@sankofa.example took the incident."));
+
+    await seen(page.getByTestId("guest-state").getByText("Lost"));
+    await page.getByRole("button", { name: "Restart guest" }).click();
+    await seen(page.getByTestId("guest-state").getByText("Running"));
+    await seen(page.getByTestId("incident-status").getByText("Monitoring"));
+    await seen(page.getByText("Watching for a relapse."));
+    await seen(page.getByText("✓ Resolved"));
+
+    await page.getByLabel("Add a note").fill("It came back by itself.");
+    await page.keyboard.press("Control+Enter");
+    await seen(page.getByLabel("Timeline entries").getByText("It came back by itself."));
+    assert.equal(await page.getByLabel("Add a note").inputValue(), "");
+
+    await page.getByRole("button", { name: "Change severity" }).click();
+    await page.getByRole("dialog").getByText("P2").click();
+    assert.equal(await page.getByRole("dialog").getByRole("button", { name: "Change severity" }).isDisabled(), true);
+    await page.getByLabel("Reason").fill("Nobody noticed.");
+    await page.getByRole("dialog").getByRole("button", { name: "Change severity" }).click();
+    await seen(page.getByText("P1 → P2: Nobody noticed."));
+
+    await page.getByRole("group", { name: "Status" }).getByRole("button", { name: "Resolved" }).click();
+    await page.getByRole("button", { name: "Set Resolved" }).click();
+    await seen(page.getByTestId("incident-status").getByText("Resolved"));
+    await page.getByRole("link", { name: "Report" }).click();
+    await seen(page.getByRole("heading", { name: "Root cause" }));
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download .md" }).click()]);
+    assert.equal(download.suggestedFilename(), "inc-6.md");
+  });
+
+  it("is declared by hand; the server's refusal stands at its field", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/incidents");
+    await live();
+    await page.keyboard.press("c");
+    await page.getByLabel("What is wrong").fill("no");
+    await page.getByRole("button", { name: "Declare", exact: true }).click();
+    await seen(page.getByText("Say what is wrong in at least three characters."));
+    await page.getByLabel("What is wrong").fill("Payments fail");
+    await page.getByRole("dialog").getByText("P0").click();
+    await page.keyboard.press("Control+Enter");
+    await page.waitForURL(/INC-6/);
+    await seen(page.getByRole("heading", { name: "Payments fail" }));
+  });
+});
+
+describe("live lists", () => {
+  const many = (count, prefix) => {
+    const model = machine("web-1");
+    for (let index = 0; index < count; index++) {
+      const { id: _id, ...fields } = model;
+      mock.world.insert("VirtualMachine", { ...fields, __typename: "VirtualMachine", name: `${prefix}${String(index).padStart(3, "0")}`, version: 1 });
+    }
+  };
+
+  it("page by cursor through a fleet and keep few rows in the page", async () => {
+    await fresh();
+    many(400, "vm-");
+    await signIn();
+    await open("/t/acme/virtual-machines");
+    await live();
+    const grid = page.getByRole("grid", { name: "Virtual machines" });
+    assert.equal(await grid.getAttribute("aria-rowcount"), "408");
+    await grid.focus();
+    for (const _ of [1, 2, 3, 4, 5, 6]) {
+      await page.keyboard.press("End");
+      await page.waitForTimeout(150);
+    }
+    await seen(row("Virtual machines", "web-2"));
+    assert.ok((await rows("Virtual machines").count()) < 80);
+    const active = await grid.getAttribute("aria-activedescendant");
+    assert.equal(await page.locator(`[id="${active}"]`).count(), 1, "the active row is always rendered");
+  });
+
+  it("never move what is being looked at; new rows wait behind a count", async () => {
+    await fresh();
+    many(120, "vm-");
+    await signIn();
+    await open("/t/acme/virtual-machines");
+    await live();
+    const grid = page.getByRole("grid", { name: "Virtual machines" });
+    await grid.hover();
+    await page.mouse.wheel(0, 700);
+    await until("it scrolled", () => grid.evaluate((one) => one.scrollTop > 300));
+    const before = await grid.evaluate((one) => one.scrollTop);
+    const text = await rows("Virtual machines").nth(20).textContent();
+    many(50, "aa-");
+    await seen(page.getByRole("button", { name: "50 new" }));
+    assert.equal(await grid.evaluate((one) => one.scrollTop), before);
+    assert.equal(await rows("Virtual machines").nth(20).textContent(), text);
+    await page.getByRole("button", { name: "50 new" }).click();
+    await seen(row("Virtual machines", "aa-000"));
+    assert.equal(await grid.evaluate((one) => one.scrollTop), 0);
+  });
+
+  it("strike a deleted row through under the pointer and take it away when the pointer leaves", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/virtual-machines");
+    await live();
+    await row("Virtual machines", "web-1").hover();
+    mock.world.remove("VirtualMachine", machine("batch-1").id);
+    await seen(page.locator('[data-gone="true"]'));
+    assert.equal(await rows("Virtual machines").count(), 7);
+    await page.mouse.move(400, 20);
+    await until("it left", async () => (await rows("Virtual machines").count()) === 6);
+  });
+
+  it("keep filter and order in the address, and Back brings the list again", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/virtual-machines?q=web&sort=NAME&dir=DESC");
+    await seen(row("Virtual machines", "web-2"));
+    assert.deepEqual(await rows("Virtual machines").evaluateAll((all) => all.map((one) => one.querySelector("[role=gridcell]").textContent)), ["web-2", "web-1"]);
+    await page.getByRole("columnheader", { name: "Name" }).click();
+    await page.waitForURL(/dir=ASC/);
+    await page.getByLabel("Filter by name").fill("zzz");
+    await seen(page.getByText("No machine matches the filter"));
+    await page.getByRole("button", { name: "Clear the filter" }).click();
+    await seen(row("Virtual machines", "api-1"));
+    await page.getByRole("button", { name: "Stopped", exact: true }).click();
+    await until("one row", async () => (await rows("Virtual machines").count()) === 1);
+    await row("Virtual machines", "batch-1").click();
+    await seen(page.getByRole("heading", { name: "batch-1" }));
+    await page.goBack();
+    await page.waitForURL(/state=STOPPED/);
+    await seen(row("Virtual machines", "batch-1"));
+  });
+});
+
+describe("the connection badge", () => {
+  it("says Stale within three seconds, and Live only with what was missed on screen", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/virtual-machines");
+    await live();
+    await page.evaluate(() => {
+      window.atLive = [];
+      new MutationObserver(() => {
+        const badge = document.querySelector('[data-testid="connection"]');
+        if (badge.dataset.phase === "live") window.atLive.push(document.querySelector('[role="grid"]').textContent);
+      }).observe(document.querySelector("header"), { subtree: true, attributes: true, attributeFilter: ["data-phase"] });
+    });
+    mock.control.refuseSockets = true;
+    mock.dropSockets();
+    await seen(badge().getByText(/Stale since/), 3000);
+    mock.world.update("VirtualMachine", machine("batch-1").id, { state: "LOST" });
+    mock.world.remove("VirtualMachine", machine("web-2").id);
+    mock.control.refuseSockets = false;
+    await badge().click();
+    await live();
+    const atLive = await page.evaluate(() => window.atLive);
+    assert.equal(atLive.length, 1);
+    assert.match(atLive[0], /batch-1.{0,40}Lost/);
+    assert.doesNotMatch(atLive[0], /web-2/);
+  });
+
+  it("reads again when its cursor is too old to resume", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/virtual-machines");
+    await live();
+    mock.control.refuseSockets = true;
+    mock.dropSockets();
+    await seen(badge().getByText(/Stale since/), 3000);
+    mock.world.update("VirtualMachine", machine("batch-1").id, { state: "PAUSED" });
+    mock.world.forget();
+    mock.control.refuseSockets = false;
+    await live();
+    await seen(row("Virtual machines", "batch-1").getByText("Paused"));
+    mock.world.update("VirtualMachine", machine("batch-1").id, { state: "RUNNING" });
+    await seen(row("Virtual machines", "batch-1").getByText("Running"));
+  });
+});
+
+describe("honest states", () => {
+  it("an error has its request id and Retry, and the rest of the page works", async () => {
+    await fresh();
+    await signIn();
+    mock.control.failing = "query MachineList";
+    await open("/t/acme/virtual-machines");
+    await seen(page.getByRole("alert").getByText(/Request [0-9a-f-]{36}/));
+    await live();
+    mock.control.failing = null;
+    await page.getByRole("button", { name: "Retry" }).click();
+    await seen(row("Virtual machines", "web-1"));
+  });
+
+  it("a viewer sees what is denied, and why", async () => {
+    await fresh();
+    await signIn(mock.world.viewer);
+    await page.waitForURL(/\/t\/acme/);
+    const create = page.getByRole("button", { name: "Create virtual machine" });
+    assert.equal(await create.getAttribute("aria-disabled"), "true");
+    await create.focus();
+    await page.keyboard.press("Enter");
+    assert.ok(!page.url().includes("/new"));
+    await create.hover();
+    await seen(page.getByRole("tooltip").getByText(/Needs the role TENANT_MEMBER; yours is TENANT_VIEWER/));
+    await open("/platform/tenants");
+    await seen(page.getByText("The platform's pages are for its administrators"));
+    await open("/t/volta-bank/virtual-machines");
+    await seen(page.getByText('No tenant "volta-bank" for you'));
+  });
+
+  it("an ended session asks for the password over the page and loses nothing", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/virtual-machines/new");
+    await page.getByLabel("Name", { exact: true }).fill("draft-1");
+    await seen(page.getByText("Free", { exact: true }));
+    mock.forgetSessions();
+    await page.keyboard.press("Control+Enter");
+    await seen(page.getByText("Your session has ended"));
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("dialog").getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "draft-1");
+    await live();
+    await page.getByRole("button", { name: "Create machine" }).click();
+    await page.waitForURL(/virtual-machines\/[0-9a-f-]{36}/);
+  });
+
+  it("the server's word stands at its field, and the quota's shortfall is exact", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/virtual-machines/new");
+    await page.getByLabel("Name", { exact: true }).fill("web-1");
+    await seen(page.getByText("A machine of this tenant has this name."));
+    await page.getByLabel("Name", { exact: true }).fill("web-9");
+    await page.getByLabel("CPUs").fill("9");
+    await seen(page.getByText("3 short"));
+    await page.getByLabel("CPUs").fill("1");
+    for (const name of ["x1", "x2", "x3"]) mock.world.createMachine(acme(), { name, image: "micro" }, "else");
+    await page.getByRole("button", { name: "Create machine" }).click();
+    await seen(page.getByRole("alert").getByText(/The quota allows 10 machines; 10 exist/));
+    assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "web-9");
+  });
+
+  it("the console keeps its last screen, counts down, and comes back with its scrollback", async () => {
+    await fresh();
+    await signIn();
+    await open(`/t/acme/virtual-machines/${machine("web-1").id}?tab=console`);
+    const terminal = page.getByTestId("terminal");
+    await seen(terminal.getByText("login: root"));
+    await page.keyboard.type("hello");
+    await page.keyboard.press("Enter");
+    await seen(terminal.getByText("sh: hello: not found"));
+    mock.control.refuseSockets = true;
+    mock.dropSockets();
+    await seen(page.getByText(/Trying again in \d+ s/));
+    await seen(terminal.getByText("sh: hello: not found"), 500);
+    mock.control.refuseSockets = false;
+    await page.getByRole("button", { name: "Reconnect now" }).click();
+    await seen(page.getByText("Connected", { exact: true }));
+    assert.equal(await terminal.getByText("sh: hello: not found").count(), 1, "the scrollback is there once");
+  });
+});
+
+describe("the keyboard", () => {
+  it("goes everywhere, opens rows, and stays out of text fields", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/virtual-machines");
+    await live();
+    await page.keyboard.press("j");
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    await seen(page.getByRole("heading", { name: "batch-1" }));
+    await page.keyboard.press("g");
+    await page.keyboard.press("i");
+    await page.waitForURL(/\/t\/acme\/incidents/);
+    await page.keyboard.press("Shift+?");
+    await seen(page.getByRole("dialog").getByText("Search or run anything"));
+    await page.keyboard.press("g");
+    await page.keyboard.press("v");
+    await page.keyboard.press("Escape");
+    assert.match(page.url(), /incidents/);
+    await page.keyboard.press("g");
+    await page.keyboard.press("v");
+    await page.waitForURL(/virtual-machines/);
+    await page.keyboard.press("/");
+    await page.keyboard.type("dc g i");
+    await page.waitForURL(/q=dc/);
+    await page.keyboard.press("Escape");
+    const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+    assert.equal(await theme(), "dark");
+    await page.locator("h1").click();
+    await page.keyboard.press("Shift+D");
+    assert.equal(await theme(), "light");
+    await page.reload();
+    assert.equal(await theme(), "light");
+    await page.locator("h1").click();
+    await page.keyboard.press("Shift+D");
+  });
+
+  it("finds a machine's console by a few letters", async () => {
+    await fresh();
+    await signIn();
+    await open("/platform/tenants");
+    await live();
+    await page.keyboard.press("Control+k");
+    await seen(page.getByRole("dialog"));
+    await page.keyboard.type("web-2");
+    await seen(page.getByRole("menuitem", { name: /Console of web-2/ }));
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/tab=console/);
+    await seen(page.getByTestId("terminal").getByText("web-2 login"));
+  });
+
+  it("orders, widens and moves columns, remembered for the next visit", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/virtual-machines");
+    await live();
+    const grid = page.getByRole("grid", { name: "Virtual machines" });
+    await grid.focus();
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("ArrowRight");
+    const headers = () => page.getByRole("grid", { name: "Virtual machines" }).getByRole("columnheader").allTextContents();
+    const width = async () => (await grid.getByRole("columnheader", { name: "State" }).boundingBox()).width;
+    const before = await width();
+    await page.keyboard.press("Alt+ArrowRight");
+    assert.ok((await width()) > before);
+    await page.keyboard.press("Alt+Shift+ArrowLeft");
+    assert.equal((await headers())[0], "State");
+    await page.reload();
+    await seen(row("Virtual machines", "web-1"));
+    assert.equal((await headers())[0], "State");
+  });
+});
+
+describe("operations", () => {
+  it("are all in the drawer, live, with reason and next action, and can be retried", async () => {
+    await fresh();
+    await signIn();
+    await open("/t/acme/virtual-machines");
+    await live();
+    await page.keyboard.press("g");
+    await page.keyboard.press("o");
+    const failed = row("Operations", "Reboot");
+    await seen(failed.getByText("Next: Force stop, then start."));
+    await failed.getByRole("button", { name: "Actions" }).click();
+    await page.getByRole("menuitem", { name: /Retry/ }).click();
+    await seen(failed.getByText("Done").first());
+    mock.world.createMachine(acme(), { name: "new-1", image: "micro" }, "ama@sankofa.example");
+    await page.mouse.move(700, 20);
+    await page.keyboard.press("Escape");
+    await seen(page.getByRole("region", { name: "Operations" }).getByText(/1 running/));
+  });
+});
+
+describe("every page", () => {
+  for (const theme of ["dark", "light"])
+    it(`is accessible in the ${theme} theme`, async () => {
+      await fresh();
+      await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+      await page.goto(`${mock.url}/sign-in`);
+      assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), theme);
+      assert.deepEqual(await axe(page), []);
+      await signIn();
+      const down = mock.world.killGuest(machine("db-1"));
+      const id = machine("web-1").id;
+      const paths = [
+        "/platform/tenants",
+        "/platform/tenants?create=1",
+        "/platform/virtual-machines",
+        "/platform/incidents",
+        "/t/acme/virtual-machines",
+        "/t/acme/virtual-machines?q=none",
+        "/t/acme/virtual-machines/new",
+        `/t/acme/virtual-machines/${id}`,
+        `/t/acme/virtual-machines/${id}?tab=console`,
+        "/t/acme/incidents",
+        "/t/acme/incidents?declare=1",
+        `/t/acme/incidents/${down.reference}`,
+        `/t/acme/incidents/${down.reference}?tab=report`,
+        "/t/kente-labs/virtual-machines",
+        "/t/nobody/virtual-machines",
+        "/no/such/page",
+      ];
+      for (const path of paths) {
+        await open(path);
+        await page.locator("h1, h2").first().waitFor();
+        await page.waitForTimeout(350);
+        assert.deepEqual(await axe(page), [], path);
+      }
+      mock.control.failing = "query IncidentList";
+      await open("/t/acme/incidents");
+      await seen(page.getByRole("alert"));
+      assert.deepEqual(await axe(page), [], "error state");
+    });
+});
