@@ -165,6 +165,8 @@ asio::awaitable<Result<json::object>> Incidents::update(api::MutationContext& co
   PHX_CO_CHECK(set("title", stored.title, "Title"));
   PHX_CO_CHECK(set("impact", stored.impact, "Impact"));
   PHX_CO_CHECK(set("rootCause", stored.root_cause, "Root cause"));
+  // Whoever writes the cause down has found it: the report's moment must not stay "not yet" beside it.
+  if (!stored.root_cause.empty() && !stored.incident.identified_at) stored.incident.identified_at = clock_.now();
   PHX_CO_CHECK(set("resolution", stored.resolution, "Resolution"));
   if (const auto* list = input.if_contains("affectedServices"); list && list->is_array()) {
     PHX_CO_TRY(stored.affected_services, services(input));
