@@ -27,10 +27,24 @@ class Deadline {
   }
   /// The earlier of the two.
   Deadline within(std::chrono::milliseconds span) const { return Deadline(std::min(when_, Steady::now() + span)); }
+  /// The later of the two.
+  Deadline at_least(std::chrono::milliseconds span) const { return Deadline(std::max(when_, Steady::now() + span)); }
 
  private:
   explicit Deadline(Steady::time_point when) : when_(when) {}
   Steady::time_point when_;
+};
+
+/// Measures how long something takes.
+class Stopwatch {
+ public:
+  std::chrono::microseconds elapsed() const {
+    return std::chrono::duration_cast<std::chrono::microseconds>(Deadline::Steady::now() - began_);
+  }
+  double seconds() const { return std::chrono::duration<double>(elapsed()).count(); }
+
+ private:
+  Deadline::Steady::time_point began_ = Deadline::Steady::now();
 };
 
 }  // namespace phx

@@ -22,6 +22,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/deadline.hpp"
+
 // glibc 2.36's header declares no C linkage of its own.
 extern "C" {
 #include <sys/pidfd.h>
@@ -31,7 +33,6 @@ namespace phx {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 constexpr std::size_t kOutputMax = 1 << 20;
 
@@ -85,7 +86,8 @@ struct Child {
     if (!oom_score.empty()) {
       // Refused without privilege when lowering; the program runs all the same.
       const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-      if (fd >= 0) [[maybe_unused]] const auto written = ::write(fd, oom_score.data(), oom_score.size());
+      if (fd >= 0) [[maybe_unused]]
+        const auto written = ::write(fd, oom_score.data(), oom_score.size());
     }
     if (change_user) {
       const gid_t group = options.user->gid;
@@ -97,8 +99,8 @@ struct Child {
   }
 };
 
-constexpr std::string_view kSteps[] = {"start", "pass descriptors", "set limits", "change the user", "enter the folder",
-                                       "execute"};
+constexpr std::string_view kSteps[] = {"start",           "pass descriptors", "set limits",
+                                       "change the user", "enter the folder", "execute"};
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> out;
@@ -109,10 +111,10 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 }
 
 /// Polls two descriptors until one is ready or the time is over; retries when a signal interrupts.
-int poll_until(pollfd* fds, nfds_t count, steady_clock::time_point end) {
+int poll_until(pollfd* fds, nfds_t count, Deadline deadline) {
   while (true) {
-    const auto left = std::chrono::ceil<milliseconds>(end - steady_clock::now()).count();
-    const int ready = ::poll(fds, count, static_cast<int>(std::clamp<std::int64_t>(left, 0, 1 << 30)));
+    const int ready =
+        ::poll(fds, count, static_cast<int>(std::min<std::int64_t>(deadline.remaining().count(), 1 << 30)));
     if (ready >= 0 || errno != EINTR) return ready;
   }
 }
@@ -191,9 +193,7 @@ Result<pid_t> spawn(const SpawnOptions& options) {
   writer.reset();
   int message[2] = {0, 0};
   ssize_t got = 0;
-  do {
-    got = ::read(reader.get(), message, sizeof message);
-  } while (got < 0 && errno == EINTR);
+  do { got = ::read(reader.get(), message, sizeof message); } while (got < 0 && errno == EINTR);
   if (got == 0) return pid;
   ::waitpid(pid, nullptr, 0);
   const auto step = static_cast<std::size_t>(std::clamp(message[0], 0, 5));
@@ -219,7 +219,7 @@ Result<CommandOutput> run_command(SpawnOptions options, milliseconds limit) {
   ::fcntl(reader.get(), F_SETFL, O_NONBLOCK);
 
   CommandOutput output;
-  const auto end = steady_clock::now() + limit;
+  const auto deadline = Deadline::after(limit);
   const auto drain = [&] {
     char buffer[4096];
     while (true) {
@@ -232,7 +232,7 @@ Result<CommandOutput> run_command(SpawnOptions options, milliseconds limit) {
   bool open = true;
   while (true) {
     pollfd fds[2] = {{pidfd.get(), POLLIN, 0}, {open ? reader.get() : -1, POLLIN, 0}};
-    if (poll_until(fds, 2, end) == 0) {
+    if (poll_until(fds, 2, deadline) == 0) {
       ::kill(options.new_session ? -pid : pid, SIGKILL);
       wait_exit_for(pidfd, std::chrono::seconds(10));
       return Error(Code::kDeadlineExceeded, "process.timeout",
@@ -306,7 +306,7 @@ Status signal_pidfd(const UniqueFd& pidfd, int signal) {
 
 bool pidfd_ended(const UniqueFd& pidfd) {
   pollfd fd{pidfd.get(), POLLIN, 0};
-  return poll_until(&fd, 1, steady_clock::now()) > 0;
+  return poll_until(&fd, 1, Deadline::after(milliseconds(0))) > 0;
 }
 
 std::optional<ExitStatus> try_reap(const UniqueFd& pidfd) {
@@ -323,14 +323,13 @@ std::optional<ExitStatus> try_reap(const UniqueFd& pidfd) {
 
 std::optional<ExitStatus> wait_exit_for(const UniqueFd& pidfd, milliseconds limit) {
   pollfd fd{pidfd.get(), POLLIN, 0};
-  if (poll_until(&fd, 1, steady_clock::now() + limit) <= 0) return std::nullopt;
+  if (poll_until(&fd, 1, Deadline::after(limit)) <= 0) return std::nullopt;
   return try_reap(pidfd);
 }
 
 boost::asio::awaitable<ExitStatus> wait_exit(const UniqueFd& pidfd) {
   namespace asio = boost::asio;
-  asio::posix::stream_descriptor ready(co_await asio::this_coro::executor,
-                                       ::fcntl(pidfd.get(), F_DUPFD_CLOEXEC, 3));
+  asio::posix::stream_descriptor ready(co_await asio::this_coro::executor, ::fcntl(pidfd.get(), F_DUPFD_CLOEXEC, 3));
   while (true) {
     if (auto status = try_reap(pidfd)) co_return *status;
     co_await ready.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);

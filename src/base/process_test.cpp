@@ -58,8 +58,8 @@ TEST(Process, PassesDescriptorsUnderTheWantedNumbersEvenWhenTheyCross) {
   ASSERT_EQ(::pipe2(a, O_CLOEXEC), 0);
   ASSERT_EQ(::pipe2(b, O_CLOEXEC), 0);
   const UniqueFd a0(a[0]), a1(a[1]), b0(b[0]), b1(b[1]);
-  auto options = shell(
-      "eval \"echo to-first >&" + std::to_string(a1.get()) + "; echo to-second >&" + std::to_string(b1.get()) + "\"");
+  auto options = shell("eval \"echo to-first >&" + std::to_string(a1.get()) + "; echo to-second >&" +
+                       std::to_string(b1.get()) + "\"");
   options.argv[0] = "/bin/bash";
   options.fds = {{b1.get(), a1.get()}, {a1.get(), b1.get()}};
   ASSERT_TRUE(run_command(options, 10s));

@@ -80,7 +80,8 @@ Status give_tree(const fs::path& folder, const UserIdentity& owner) {
 Result<BackupInfo> backup(const EmbeddedCluster& cluster, const fs::path& target) {
   std::error_code failed;
   if (fs::exists(target, failed))
-    return failure("backup.target_exists", fmt::format("{} exists already; a backup goes into a new folder.", target.string()));
+    return failure("backup.target_exists",
+                   fmt::format("{} exists already; a backup goes into a new folder.", target.string()));
   const fs::path parent = fs::absolute(target).parent_path();
   Unfinished fresh{parent / fmt::format(".{}.new-{}", target.filename().string(), ::getpid())};
   fs::create_directories(fresh.path, failed);
@@ -113,7 +114,8 @@ Result<BackupInfo> backup(const EmbeddedCluster& cluster, const fs::path& target
 
 Status verify_backup(const fs::path& backup_folder, const ClusterOptions& options) {
   const fs::path data = backup_folder / "data";
-  if (!fs::exists(backup_folder / kInfoName) || !fs::exists(data / "backup_manifest") || !fs::exists(data / "PG_VERSION"))
+  if (!fs::exists(backup_folder / kInfoName) || !fs::exists(data / "backup_manifest") ||
+      !fs::exists(data / "PG_VERSION"))
     return failure("backup.not_a_backup", fmt::format("{} is not a backup made by Phoenix.", backup_folder.string()));
   std::string major;
   std::ifstream(data / "PG_VERSION") >> major;

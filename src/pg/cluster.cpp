@@ -19,6 +19,7 @@
 
 #include "base/blocking_pool.hpp"
 #include "base/crypto.hpp"
+#include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "base/task_scope.hpp"
 #include "pg/sql.gen.hpp"
@@ -29,7 +30,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 constexpr std::string_view kLockName = "phoenix-cluster.lock";
 constexpr std::string_view kSuperuser = "postgres";
@@ -153,8 +153,8 @@ void end_orphans(const fs::path& data) {
     return any;
   };
   if (!signal_all(SIGQUIT)) return;
-  const auto patience = steady_clock::now() + std::chrono::seconds(3);
-  while (!servers_of(data).empty() && steady_clock::now() < patience) std::this_thread::sleep_for(milliseconds(20));
+  const auto patience = Deadline::after(std::chrono::seconds(3));
+  while (!servers_of(data).empty() && !patience.passed()) std::this_thread::sleep_for(milliseconds(20));
   if (signal_all(SIGKILL)) log_event(LogLevel::kWarn, "cluster.orphans_killed");
 }
 
@@ -217,7 +217,8 @@ Status EmbeddedCluster::lock_folder() {
   std::error_code failed;
   fs::create_directories(folder, failed);
   if (failed == std::errc::no_space_on_device) return disk_full(folder, {});
-  if (failed) return failure("cluster.init_failed", fmt::format("Cannot create {}: {}.", folder.string(), failed.message()));
+  if (failed)
+    return failure("cluster.init_failed", fmt::format("Cannot create {}: {}.", folder.string(), failed.message()));
   const auto path = folder / kLockName;
   if (!fs::exists(path) && !fs::is_empty(folder))
     return Error(failure("cluster.foreign_folder",
@@ -239,8 +240,8 @@ Status EmbeddedCluster::lock_folder() {
     auto probe = tool(server_user_, {"/usr/bin/test", "-x", folder.string()});
     PHX_TRY(const auto reached, run_command(probe, std::chrono::seconds(10)));
     if (!reached.status.success())
-      return Error(failure("cluster.folder_unreachable", fmt::format("The account {} cannot enter {}.",
-                                                                     server_user_.name, folder.string())))
+      return Error(failure("cluster.folder_unreachable",
+                           fmt::format("The account {} cannot enter {}.", server_user_.name, folder.string())))
           .with_next_action("Choose a folder that is not inside a private home, such as /var/lib/phoenix.");
   }
   return {};
@@ -251,8 +252,8 @@ Status EmbeddedCluster::choose_binaries() {
   if (const auto version = data_folder() / "PG_VERSION"; fs::exists(version)) {
     struct stat info{};
     if (::stat(data_folder().c_str(), &info) != 0 || info.st_uid != server_user_.uid)
-      return failure("cluster.foreign_folder", fmt::format("{} belongs to another account than {}.",
-                                                           data_folder().string(), server_user_.name));
+      return failure("cluster.foreign_folder",
+                     fmt::format("{} belongs to another account than {}.", data_folder().string(), server_user_.name));
     major = first_line(version);
   } else if (fs::exists(data_folder())) {
     return failure("cluster.foreign_folder",
@@ -271,9 +272,8 @@ Status EmbeddedCluster::choose_binaries() {
   }
   binaries_ = options_.binaries_root / major / "bin";
   if (!fs::exists(binaries_ / "postgres"))
-    return Error(failure("cluster.version_missing",
-                         fmt::format("PostgreSQL {} is not installed ({} is missing).", major,
-                                     (binaries_ / "postgres").string())))
+    return Error(failure("cluster.version_missing", fmt::format("PostgreSQL {} is not installed ({} is missing).",
+                                                                major, (binaries_ / "postgres").string())))
         .with_next_action(fmt::format("Run: apt-get install postgresql-{}", major));
   return {};
 }
@@ -301,8 +301,14 @@ Status EmbeddedCluster::create() {
     return error;
   };
 
-  std::vector<std::string> argv = {(binaries_ / "initdb").string(), "-D", fresh.string(), "-U",
-                                   std::string(kSuperuser), "--locale=C", "--encoding=UTF8", "--data-checksums",
+  std::vector<std::string> argv = {(binaries_ / "initdb").string(),
+                                   "-D",
+                                   fresh.string(),
+                                   "-U",
+                                   std::string(kSuperuser),
+                                   "--locale=C",
+                                   "--encoding=UTF8",
+                                   "--data-checksums",
                                    "--auth=peer"};
   if (!options_.durable) argv.push_back("--no-sync");
   auto made = run_command(tool(server_user_, std::move(argv)), std::chrono::minutes(5));
@@ -368,9 +374,9 @@ Status EmbeddedCluster::write_access(const fs::path& data) const {
 }
 
 Status EmbeddedCluster::read_identifier() {
-  PHX_TRY(const auto output, run_command(tool(server_user_, {(binaries_ / "pg_controldata").string(), "-D",
-                                                             data_folder().string()}),
-                                         std::chrono::seconds(30)));
+  PHX_TRY(const auto output,
+          run_command(tool(server_user_, {(binaries_ / "pg_controldata").string(), "-D", data_folder().string()}),
+                      std::chrono::seconds(30)));
   constexpr std::string_view kKey = "Database system identifier:";
   const auto at = output.out.find(kKey);
   if (!output.status.success() || at == std::string::npos)
@@ -429,12 +435,16 @@ Result<EmbeddedCluster::Live> EmbeddedCluster::start_server() const {
   // process does not live in our data folder, so it is not our server.
   if (const auto stale = read_pid_file(data_folder()); stale && identify_process(stale->pid))
     options.env.push_back(fmt::format("PG_GRANDPARENT_PID={}", stale->pid));
-  // Under systemd a service's children end with its unit: the server gets a scope of its own. systemd-run executes it in
-  // place, so the pid stays.
+  // Under systemd a service's children end with its unit: the server gets a scope of its own. systemd-run executes it
+  // in place, so the pid stays.
   if (::geteuid() == 0 && fs::exists("/run/systemd/system") && fs::exists("/usr/bin/systemd-run")) {
-    std::vector<std::string> argv = {"/usr/bin/systemd-run", "--scope", "--quiet", "--collect",
+    std::vector<std::string> argv = {"/usr/bin/systemd-run",
+                                     "--scope",
+                                     "--quiet",
+                                     "--collect",
                                      fmt::format("--uid={}", server_user_.uid),
-                                     fmt::format("--gid={}", server_user_.gid), "--"};
+                                     fmt::format("--gid={}", server_user_.gid),
+                                     "--"};
     argv.insert(argv.end(), options.argv.begin(), options.argv.end());
     options.argv = std::move(argv);
     options.user.reset();
@@ -454,9 +464,9 @@ Result<EmbeddedCluster::Live> EmbeddedCluster::start_server() const {
 }
 
 Status EmbeddedCluster::wait_ready(const UniqueFd& pidfd, std::uintmax_t log_from) const {
-  const auto end = steady_clock::now() + options_.start_limit;
+  const auto deadline = Deadline::after(options_.start_limit);
   std::string last;
-  while (steady_clock::now() < end) {
+  while (!deadline.passed()) {
     if (pidfd_ended(pidfd)) {
       try_reap(pidfd);
       const auto tail = server_log_tail(log_from);
@@ -473,7 +483,8 @@ Status EmbeddedCluster::wait_ready(const UniqueFd& pidfd, std::uintmax_t log_fro
     last = connection.error().internal();
     std::this_thread::sleep_for(milliseconds(25));
   }
-  return failure("cluster.start_failed", "PostgreSQL did not become ready in time.", last + "\n" + server_log_tail(log_from));
+  return failure("cluster.start_failed", "PostgreSQL did not become ready in time.",
+                 last + "\n" + server_log_tail(log_from));
 }
 
 std::string EmbeddedCluster::server_log_tail(std::uintmax_t log_from) const {
@@ -487,8 +498,8 @@ Status EmbeddedCluster::bootstrap() {
   PHX_TRY(const auto roles, server.execute(sql::pg::bootstrap_roles));
   PHX_TRY(const auto found, server.execute(sql::pg::database_exists, Params::of(options_.database)));
   if (found.empty())
-    PHX_CHECK(server.script(fmt::format("create database \"{}\" owner phoenix_owner template template0",
-                                        options_.database)));
+    PHX_CHECK(
+        server.script(fmt::format("create database \"{}\" owner phoenix_owner template template0", options_.database)));
   PHX_TRY(auto database, SyncConnection::open(superuser_conninfo()));
   PHX_TRY(const auto done, database.execute(sql::pg::bootstrap_database));
   return {};
@@ -499,8 +510,7 @@ Status EmbeddedCluster::stop() {
   auto asked = signal_pidfd(server_pidfd_, SIGINT);
   if (!asked && asked.error().code() != Code::kNotFound) return asked;
   if (!wait_exit_for(server_pidfd_, std::chrono::seconds(60)))
-    return failure("cluster.stop_failed", "PostgreSQL did not stop within a minute.",
-                   server_log_tail(0));
+    return failure("cluster.stop_failed", "PostgreSQL did not stop within a minute.", server_log_tail(0));
   server_.reset();
   log_event(LogLevel::kInfo, "cluster.stopped");
   release();
@@ -510,11 +520,11 @@ Status EmbeddedCluster::stop() {
 boost::asio::awaitable<void> EmbeddedCluster::watch(BlockingPool& blocking) {
   milliseconds backoff{100};
   while (true) {
-    const auto started = steady_clock::now();
+    const Stopwatch lifetime;
     const auto status = co_await wait_exit(server_pidfd_);
     server_.reset();
     log_event(LogLevel::kError, "cluster.server_died", {{"how", status.to_string()}});
-    if (steady_clock::now() - started > std::chrono::minutes(1)) backoff = milliseconds(100);
+    if (lifetime.elapsed() > std::chrono::minutes(1)) backoff = milliseconds(100);
     while (true) {
       auto restarted = co_await blocking.run([this] { return start_server(); });
       if (restarted && *restarted) {
@@ -532,7 +542,9 @@ std::string EmbeddedCluster::conninfo() const {
   return fmt::format("host={} port=5432 dbname={}", quote_conninfo(socket_folder_.string()),
                      quote_conninfo(options_.database));
 }
-std::string EmbeddedCluster::conninfo(std::string_view user) const { return fmt::format("{} user={}", conninfo(), user); }
+std::string EmbeddedCluster::conninfo(std::string_view user) const {
+  return fmt::format("{} user={}", conninfo(), user);
+}
 std::string EmbeddedCluster::superuser_conninfo() const { return superuser_conninfo_of(options_.database); }
 std::string EmbeddedCluster::superuser_conninfo_of(std::string_view database) const {
   return fmt::format("host={} port=5432 dbname={} user={}", quote_conninfo(socket_folder_.string()),

@@ -25,8 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
-using testing::scratch;
 using ::testing::HasSubstr;
+using testing::scratch;
 
 ClusterOptions options_for(const std::string& name) {
   ClusterOptions options;
@@ -63,9 +63,9 @@ TEST(Cluster, IsCreatedPrivateAndDurable) {
   EXPECT_EQ(ask(cluster, "show listen_addresses"), "");
   EXPECT_EQ(ask(cluster, "show lc_collate"), "C");
   EXPECT_EQ(ask(cluster, "show server_encoding"), "UTF8");
-  EXPECT_EQ(ask(cluster, "select count(*) from pg_hba_file_rules where auth_method <> 'peer' or type <> 'local'",
-                "postgres"),
-            "0");
+  EXPECT_EQ(
+      ask(cluster, "select count(*) from pg_hba_file_rules where auth_method <> 'peer' or type <> 'local'", "postgres"),
+      "0");
   for (const auto& path : {cluster.socket_folder(), cluster.data_folder()}) {
     struct stat info{};
     ASSERT_EQ(::stat(path.c_str(), &info), 0);
@@ -209,7 +209,11 @@ TEST(Cluster, ForeignFoldersAreRefusedUntouched) {
   EXPECT_EQ(std::distance(fs::directory_iterator(options.folder), {}), 1);
 
   const auto empty = options_for("foreign-data");
-  { EmbeddedCluster made(empty); ASSERT_TRUE(made.start()); ASSERT_TRUE(made.stop()); }
+  {
+    EmbeddedCluster made(empty);
+    ASSERT_TRUE(made.start());
+    ASSERT_TRUE(made.stop());
+  }
   fs::remove_all(empty.folder / "data");
   fs::create_directories(empty.folder / "data" / "something");
   EmbeddedCluster broken(empty);
@@ -218,7 +222,11 @@ TEST(Cluster, ForeignFoldersAreRefusedUntouched) {
 
 TEST(Cluster, MissingVersionNamesTheCommand) {
   const auto options = options_for("version");
-  { EmbeddedCluster made(options); ASSERT_TRUE(made.start()); ASSERT_TRUE(made.stop()); }
+  {
+    EmbeddedCluster made(options);
+    ASSERT_TRUE(made.start());
+    ASSERT_TRUE(made.stop());
+  }
   std::ofstream(options.folder / "data" / "PG_VERSION") << "9\n";
   EmbeddedCluster cluster(options);
   const auto status = cluster.start();
@@ -229,7 +237,11 @@ TEST(Cluster, MissingVersionNamesTheCommand) {
 
 TEST(Cluster, InterruptedCreationIsCleanedAwayAndRepeated) {
   const auto options = options_for("interrupted");
-  { EmbeddedCluster made(options); ASSERT_TRUE(made.start()); ASSERT_TRUE(made.stop()); }
+  {
+    EmbeddedCluster made(options);
+    ASSERT_TRUE(made.start());
+    ASSERT_TRUE(made.stop());
+  }
   // As if we had been killed inside initdb.
   fs::rename(options.folder / "data", options.folder / "data.new-12345");
   EmbeddedCluster cluster(options);

@@ -28,10 +28,16 @@ bool prepare(PGconn* connection, std::string_view name, const Statement& stateme
 
 Connected connect_blocking(const ConnectPlan& plan) {
   const auto seconds = std::to_string(std::max<std::int64_t>(2, plan.limit.count() / 1000));
-  const char* const keys[] = {"dbname",  "application_name", "options",        "connect_timeout", "client_encoding",
+  const char* const keys[] = {"dbname",          "application_name",    "options", "connect_timeout", "client_encoding",
                               "keepalives_idle", "keepalives_interval", nullptr};
-  const char* const values[] = {plan.conninfo.c_str(), plan.application_name.c_str(), plan.options.c_str(),
-                                seconds.c_str(), "UTF8", "30", "10", nullptr};
+  const char* const values[] = {plan.conninfo.c_str(),
+                                plan.application_name.c_str(),
+                                plan.options.c_str(),
+                                seconds.c_str(),
+                                "UTF8",
+                                "30",
+                                "10",
+                                nullptr};
   Connected out{Handle(PQconnectdbParams(keys, values, 1)), {}};
   PGconn* const connection = out.handle.get();
   PQsetNoticeReceiver(connection, ignore_notice, nullptr);
@@ -167,8 +173,7 @@ bool Connection::idle() const {
 
 std::chrono::milliseconds Connection::oldest_age() const {
   if (segments_.empty()) return std::chrono::milliseconds(0);
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
-                                                               segments_.front()->sent);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(segments_.front()->since_sent.elapsed());
 }
 
 std::uint64_t Connection::key_of(const Sql& sql, const WireParams& wire) {
@@ -229,7 +234,6 @@ void Connection::send_query(const Query& query, Segment& segment) {
 std::shared_ptr<Segment> Connection::send(std::span<const Control> before, std::span<const Query> queries,
                                           std::span<const Control> after) {
   auto segment = std::make_shared<Segment>(executor_);
-  segment->sent = std::chrono::steady_clock::now();
   if (!handle_) {
     segment->error = ServerError{"08003", "the connection is closed", {}, {}};
     segment->done = segment->lost = true;

@@ -76,7 +76,7 @@ struct Segment {
   };
   std::vector<Expected> expected;
   std::size_t at = 0;
-  std::chrono::steady_clock::time_point sent;
+  Stopwatch since_sent;
 
   std::vector<Rows> rows;  ///< of the queries
   std::vector<Rows> control_rows;

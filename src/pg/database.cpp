@@ -13,7 +13,6 @@ namespace phx::pg {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 /// How long a COMMIT whose caller left may still take, and a ROLLBACK may take, before the connection is closed.
 constexpr milliseconds kCommitGrace{5000};
@@ -72,13 +71,14 @@ Database::Impl::Impl(asio::any_io_executor executor, BlockingPool& blocking, Met
       listener_(context_),
       slow_lane_(metrics.counter("sankofa_pg_slow_lane_total", "Reads run again on an exclusive connection")),
       repeated_(metrics.counter("sankofa_pg_repeated_total", "Statements sent again after a lost plan or connection")),
-      cancelled_(metrics.counter("sankofa_pg_cancelled_total", "Statements cancelled because their request had ended")) {
+      cancelled_(
+          metrics.counter("sankofa_pg_cancelled_total", "Statements cancelled because their request had ended")) {
   const DatabaseOptions::PoolSize sizes[kRoles] = {options_.tenant, options_.platform, options_.worker, options_.owner};
   for (std::size_t i = 0; i < kRoles; ++i)
     pools_[i] = std::make_unique<RolePools>(context_, static_cast<Role>(i), sizes[i]);
 }
 
-void Database::Impl::observe(const Sql& sql, steady_clock::time_point began) {
+void Database::Impl::observe(const Sql& sql, const Stopwatch& stopwatch) {
   auto found = statements_.find(sql.name());
   if (found == statements_.end())
     found = statements_
@@ -86,7 +86,7 @@ void Database::Impl::observe(const Sql& sql, steady_clock::time_point began) {
                                                        "From sending a statement to having its rows",
                                                        {{"statement", std::string(sql.name())}}))
                 .first;
-  found->second->observe(std::chrono::duration<double>(steady_clock::now() - began).count());
+  found->second->observe(stopwatch.seconds());
 }
 
 void Database::Impl::abandon(Role role, std::shared_ptr<Connection> connection, std::shared_ptr<Segment> committing) {
@@ -142,8 +142,8 @@ asio::awaitable<Result<std::vector<Rows>>> Database::read_many(Scope scope, std:
   PHX_CO_CHECK(check_scope(scope));
   for (const auto& query : queries)
     if (!query.sql.is_query())
-      co_return internal_error("pg.not_a_query", "only queries may be sent to a shared connection: " +
-                                                     std::string(query.sql.name()));
+      co_return internal_error("pg.not_a_query",
+                               "only queries may be sent to a shared connection: " + std::string(query.sql.name()));
   const auto impl = impl_;
   auto& pool = impl->pools(scope.role).shared;
   if (!pool.enabled()) co_return co_await read_slow(std::move(scope), std::move(queries), deadline);
@@ -151,13 +151,13 @@ asio::awaitable<Result<std::vector<Rows>>> Database::read_many(Scope scope, std:
   bool repeated = false;
   while (true) {
     PHX_CO_TRY(const auto connection, co_await pool.pick(deadline));
-    const auto began = steady_clock::now();
+    const Stopwatch stopwatch;
     const auto segment = connection->send(controls, queries);
     const auto waited = co_await connection->wait(segment, deadline);
     if (waited == Waited::kCancelled) co_return Error(Code::kCancelled, "pg.cancelled", "The request was given up.");
     if (waited == Waited::kDeadline) co_return to_error({"57014", "the request's deadline passed", {}, {}});
     if (!segment->error && !segment->lost) {
-      for (const auto& query : queries) impl->observe(query.sql, began);
+      for (const auto& query : queries) impl->observe(query.sql, stopwatch);
       co_return std::move(segment->rows);
     }
     if (segment->error->sqlstate == "57014") {

@@ -182,10 +182,10 @@ class Database {
   std::shared_ptr<Impl> impl_;
 };
 
-/// One transaction on an exclusive connection. Without commit() it is rolled back when destroyed, without waiting. After
-/// the first error only rollback(), rollback_to() or destruction make sense; others answer "pg.transaction_aborted".
-/// The deadline given to begin() bounds every statement (statement_timeout); when it passes, the running statement is
-/// cancelled and the connection closed. One call at a time.
+/// One transaction on an exclusive connection. Without commit() it is rolled back when destroyed, without waiting.
+/// After the first error only rollback(), rollback_to() or destruction make sense; others answer
+/// "pg.transaction_aborted". The deadline given to begin() bounds every statement (statement_timeout); when it passes,
+/// the running statement is cancelled and the connection closed. One call at a time.
 class Transaction {
  public:
   Transaction(Transaction&&) noexcept;

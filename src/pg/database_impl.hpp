@@ -24,7 +24,7 @@ struct Database::Impl : std::enable_shared_from_this<Database::Impl> {
   RolePools& pools(Role role) { return *pools_[static_cast<std::size_t>(role)]; }
   /// A transaction whose owner left: stops what runs, rolls back, gives the connection back.
   void abandon(Role role, std::shared_ptr<Connection> connection, std::shared_ptr<Segment> committing);
-  void observe(const Sql& sql, std::chrono::steady_clock::time_point began);
+  void observe(const Sql& sql, const Stopwatch& stopwatch);
 
   asio::any_io_executor executor_;
   BlockingPool& blocking_;

@@ -22,8 +22,8 @@ namespace phx::pg {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::TestDatabase;
 using ::testing::HasSubstr;
+using testing::TestDatabase;
 
 const Uuid kTenantA = *Uuid::parse("0193a7d2-0000-7000-8000-00000000000a");
 const Uuid kTenantB = *Uuid::parse("0193a7d2-0000-7000-8000-00000000000b");
@@ -104,11 +104,11 @@ TEST(Reads, EachTypeComesBackAsItWent) {
 
 TEST(Reads, NumericIsDecodedExactly) {
   TestDatabase db(TestDatabase::Content::kEmpty);
-  auto rows = db.run(db->read(
-      Scope::platform(),
-      dynamic("select n, n::text from unnest(array[0, 0.00, 1, -1, 10000, 9999.9999, 0.0001, 0.00012345, 123456789012345678.90, "
-              "100000000, 1e20, -0.5, 'NaN'::numeric, 12.500]) n"),
-      {}, soon()));
+  auto rows = db.run(db->read(Scope::platform(),
+                              dynamic("select n, n::text from unnest(array[0, 0.00, 1, -1, 10000, 9999.9999, 0.0001, "
+                                      "0.00012345, 123456789012345678.90, "
+                                      "100000000, 1e20, -0.5, 'NaN'::numeric, 12.500]) n"),
+                              {}, soon()));
   ASSERT_TRUE(rows) << rows.error().to_string();
   ASSERT_EQ(rows->size(), 14);
   for (const auto row : *rows) EXPECT_EQ(row.get<std::string>(0), row.get<std::string>(1));
@@ -137,9 +137,9 @@ TEST(Reads, WithoutTenantContextNothingIsServedAlsoAfterAnotherTenant) {
   EXPECT_EQ(begun.error().reason(), "pg.no_tenant_context");
   // And should a statement ever get past us, the policy itself fails instead of answering "no rows": the setting is ''
   // on a connection that served another tenant before.
-  auto late = db.run(db->read_many(Scope::of_tenant(kTenantA),
-                                   {{dynamic("select set_config('phoenix.tenant_id', '', true)"), {}}, {kCount, {}}},
-                                   soon()));
+  auto late =
+      db.run(db->read_many(Scope::of_tenant(kTenantA),
+                           {{dynamic("select set_config('phoenix.tenant_id', '', true)"), {}}, {kCount, {}}}, soon()));
   ASSERT_FALSE(late);
   EXPECT_EQ(sqlstate_of(late.error()), "22P02");
 }
@@ -153,9 +153,9 @@ TEST(Reads, SharedConnectionsRefuseWhatIsNotAQuery) {
     EXPECT_EQ(refused.error().reason(), "pg.not_a_query") << text;
   }
   // A query that writes is stopped by the server: the connection is read-only.
-  auto writes = db.run(db->read(Scope::platform(),
-                                dynamic("with x as (delete from phoenix.notes returning 1) select count(*) from x"), {},
-                                soon()));
+  auto writes =
+      db.run(db->read(Scope::platform(),
+                      dynamic("with x as (delete from phoenix.notes returning 1) select count(*) from x"), {}, soon()));
   ASSERT_FALSE(writes);
   EXPECT_EQ(sqlstate_of(writes.error()), "25006");
   EXPECT_EQ(db.value("select count(*) from phoenix.notes"), "50");
@@ -221,7 +221,9 @@ TEST(Prepared, AtTheThirdUseAndNotBefore) {
   TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) { o.platform = {1, 1}; });
   const auto sql = dynamic("select $1::int4 + 1");
   const auto prepared = [&] {
-    return db.run(db->read(Scope::platform(), dynamic(std::string(kPrepared.sql) + " and statement like '%+ 1'"), {}, soon()))
+    return db
+        .run(
+            db->read(Scope::platform(), dynamic(std::string(kPrepared.sql) + " and statement like '%+ 1'"), {}, soon()))
         ->get<std::int64_t>(0, 0);
   };
   for (int use = 1; use <= 4; ++use) {
@@ -243,10 +245,11 @@ TEST(Prepared, AreBoundedAndTheLeastRecentlyUsedGoes) {
     ASSERT_TRUE(db.run(db->read(Scope::platform(), dynamic("select " + std::to_string(i)), {}, soon())));
     ASSERT_TRUE(db.run(db->read(Scope::platform(), kept, {}, soon())));
   }
-  auto rows = db.run(db->read(Scope::platform(),
-                              dynamic("select count(*), count(*) filter (where statement = 'select ''kept''' and name = 'p2') "
-                                      "from pg_prepared_statements where name like 'p%' and name not like 'phx%'"),
-                              {}, soon()));
+  auto rows =
+      db.run(db->read(Scope::platform(),
+                      dynamic("select count(*), count(*) filter (where statement = 'select ''kept''' and name = 'p2') "
+                              "from pg_prepared_statements where name like 'p%' and name not like 'phx%'"),
+                      {}, soon()));
   ASSERT_TRUE(rows);
   EXPECT_LE(rows->get<std::int64_t>(0, 0), 6);  // five, and the one whose turn to go comes with the next segment
   EXPECT_EQ(rows->get<std::int64_t>(0, 1), 1);  // the one used all the time was never evicted
@@ -328,7 +331,8 @@ TEST(Transactions, ViolationsCarryTheConstraint) {
   EXPECT_EQ(double_one.error().code(), Code::kAlreadyExists);
   EXPECT_TRUE(violates(double_one.error(), "notes_body_key"));
   EXPECT_EQ(double_one.error().message().find("a1"), std::string::npos) << "data must not reach the caller";
-  auto null = db.run(db->execute(Scope::of_tenant(kTenantA), kInsert, Params::of(kTenantA, std::optional<std::string>()), soon()));
+  auto null = db.run(
+      db->execute(Scope::of_tenant(kTenantA), kInsert, Params::of(kTenantA, std::optional<std::string>()), soon()));
   EXPECT_EQ(null.error().reason(), "pg.null_violation");
 }
 
@@ -356,7 +360,8 @@ TEST(Transactions, BatchIsOneRoundTripAndStopsAtTheFirstFailure) {
   auto good = db.run(tx->execute_batch({{kInsert, Params::of(kTenantA, "x1")}, {kCount, {}}}));
   ASSERT_TRUE(good);
   EXPECT_EQ((*good)[1].get<std::int64_t>(0, 0), 31);
-  auto bad = db.run(tx->execute_batch({{kInsert, Params::of(kTenantA, "x2")}, {kInsert, Params::of(kTenantA, "a1")}, {kCount, {}}}));
+  auto bad = db.run(
+      tx->execute_batch({{kInsert, Params::of(kTenantA, "x2")}, {kInsert, Params::of(kTenantA, "a1")}, {kCount, {}}}));
   ASSERT_FALSE(bad);
   EXPECT_EQ(bad.error().reason(), "pg.unique_violation");
 }
@@ -466,8 +471,8 @@ TEST(Pools, WaitingRequestGetsTheConnectionThatBecomesFree) {
   EXPECT_EQ(seen, pid);
 }
 
-/// Pitfall 1. One shared connection for all readers, one exclusive for A's transaction; readers of both tenants, some of
-/// which fail, some give up at once, while A's transaction goes on.
+/// Pitfall 1. One shared connection for all readers, one exclusive for A's transaction; readers of both tenants, some
+/// of which fail, some give up at once, while A's transaction goes on.
 TEST(Interleaving, NobodySeesOrBreaksAnother) {
   TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) {
     o.tenant = {1, 4};
@@ -484,8 +489,7 @@ TEST(Interleaving, NobodySeesOrBreaksAnother) {
     for (int i = 0; i < rounds; ++i) {
       const auto rows = co_await database->read(Scope::of_tenant(tenant), kCount, {}, soon());
       const bool right = rows && rows->get<std::int64_t>(0, 0) >= expected &&
-                         rows->get<std::int64_t>(0, 0) <= expected &&
-                         rows->get<std::string>(0, 1).starts_with(prefix);
+                         rows->get<std::int64_t>(0, 0) <= expected && rows->get<std::string>(0, 1).starts_with(prefix);
       ++(right ? out.right : out.wrong);
     }
   };
@@ -532,6 +536,7 @@ TEST(Interleaving, NobodySeesOrBreaksAnother) {
   EXPECT_EQ(tally.wrong, 0);
   EXPECT_EQ(tally.failed_as_meant, 4 * kRounds);
   EXPECT_EQ(tally.aborted, kRounds);
+  EXPECT_THAT(db.metrics().render(), HasSubstr("sankofa_pg_cancelled_total 0")) << "shared ones are never cancelled";
   ASSERT_TRUE(db.run(tx->commit()));
   EXPECT_EQ(count_as(db, Scope::of_tenant(kTenantA)), 30 + kRounds);
   EXPECT_EQ(db.value("select count(*) from pg_stat_activity where usename = 'phoenix_tenant' and application_name like "
@@ -661,7 +666,8 @@ TEST(Sessions, ProbeFindsSessionsThatWereChangedUnderUs) {
   TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) { o.platform = {1, 1}; });
   ASSERT_TRUE(db.run(db->probe(soon())));
   // As a pooler does that hands the same server session to clients with other settings.
-  ASSERT_TRUE(db.run(db->read(Scope::platform(), dynamic("select set_config('search_path', 'public', false)"), {}, soon())));
+  ASSERT_TRUE(
+      db.run(db->read(Scope::platform(), dynamic("select set_config('search_path', 'public', false)"), {}, soon())));
   const auto refused = db.run(db->probe(soon()));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().reason(), "pg.pooler_unsuitable");

@@ -59,9 +59,8 @@ std::string field(const pg_result* result, int code) {
 
 Error to_error(const ServerError& said) {
   // The words before the message have no blanks in them: identifiers that do are cut, and then match nothing.
-  const std::string internal =
-      fmt::format("sqlstate={} constraint={} table={} message={}", said.sqlstate, said.constraint, said.table,
-                  said.message);
+  const std::string internal = fmt::format("sqlstate={} constraint={} table={} message={}", said.sqlstate,
+                                           said.constraint, said.table, said.message);
   for (const auto& row : kTable) {
     if (!said.sqlstate.starts_with(row.sqlstate) || (row.sqlstate == "0A000" && !said.plan_gone)) continue;
     Error error(row.code, row.reason, std::string(row.message));

@@ -8,6 +8,7 @@
 #include <map>
 #include <thread>
 
+#include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "pg/error.hpp"
 #include "pg/sql.gen.hpp"
@@ -132,17 +133,18 @@ class Session {
     }
     PHX_TRY(auto connection, SyncConnection::open(conninfo));
     Session session(std::move(connection), files);
-    PHX_CHECK(session.connection_.script("set statement_timeout = 0; set lock_timeout = '2s'; set search_path = "
-                                         "phoenix, pg_catalog; set timezone = 'UTC'"));
+    PHX_CHECK(
+        session.connection_.script("set statement_timeout = 0; set lock_timeout = '2s'; set search_path = "
+                                   "phoenix, pg_catalog; set timezone = 'UTC'"));
     return session;
   }
 
   Status lock() {
-    const auto end = std::chrono::steady_clock::now() + kLockWait;
+    const auto deadline = Deadline::after(kLockWait);
     while (true) {
       PHX_TRY(const auto rows, connection_.execute(sql::pg::migration_lock));
       if (rows.get<bool>(0, 0)) break;
-      if (std::chrono::steady_clock::now() >= end)
+      if (deadline.passed())
         return Error(Code::kUnavailable, "migrate.locked", "Another process is migrating this database.");
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
@@ -171,9 +173,10 @@ class Session {
     for (const auto& [number, applied] : applied_) {
       const auto* file = find(number);
       if (file && file->sha256 != applied.sha256)
-        return refused("migrate.edited",
-                       fmt::format("Migration {} was changed after it had been applied. Restore it and write a new one.",
-                                   file->name));
+        return refused(
+            "migrate.edited",
+            fmt::format("Migration {} was changed after it had been applied. Restore it and write a new one.",
+                        file->name));
       if (!file && applied.min_binary > level)
         return Error(refused("migrate.newer_schema",
                              fmt::format("The database has migration {}, which needs a binary of level {}; this one is "
@@ -236,9 +239,9 @@ class Session {
     for (const auto& guard : parsed.guards) {
       PHX_TRY(const auto rows, connection_.execute(guard));
       if (!rows.empty())
-        return refused("migrate.would_lose_data",
-                       fmt::format("Migration {} cannot be taken back: \"{}\" finds data that would be lost.",
-                                   file.name, guard));
+        return refused(
+            "migrate.would_lose_data",
+            fmt::format("Migration {} cannot be taken back: \"{}\" finds data that would be lost.", file.name, guard));
     }
     PHX_CHECK(connection_.script(parsed.down));
     PHX_TRY(const auto rows, connection_.execute(sql::pg::migration_delete, Params::of(file.number)));
@@ -311,7 +314,8 @@ Result<std::vector<MigrationState>> Migrator::status() {
   for (const auto& file : files_)
     states[file.number] = {file.number, std::string(file.name), std::string(file.sha256), {}, true, false};
   for (const auto& [number, applied] : session.applied()) {
-    auto [it, added] = states.try_emplace(number, MigrationState{number, applied.name, applied.sha256, {}, false, false});
+    auto [it, added] =
+        states.try_emplace(number, MigrationState{number, applied.name, applied.sha256, {}, false, false});
     it->second.applied_at = applied.at;
     it->second.edited = it->second.sha256 != applied.sha256;
   }

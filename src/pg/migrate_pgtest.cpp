@@ -12,9 +12,9 @@
 namespace phx::pg {
 namespace {
 
-using testing::TestDatabase;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::TestDatabase;
 
 constexpr std::string_view kOne =
     "-- min-binary: 1\n"
@@ -71,7 +71,8 @@ TEST(Migrate, UpDownAndUpAgain) {
 
 TEST(Migrate, FailureLeavesNothingAndNamesTheFile) {
   Migrations m;
-  m.files = {file(1, "001_bad", "-- min-binary: 1\ncreate table phoenix.one (id int);\nselect 1/0;\n-- irreversible: no\n")};
+  m.files = {
+      file(1, "001_bad", "-- min-binary: 1\ncreate table phoenix.one (id int);\nselect 1/0;\n-- irreversible: no\n")};
   const auto up = m.migrator().up();
   ASSERT_FALSE(up);
   EXPECT_THAT(up.error().message(), HasSubstr("001_bad"));
@@ -155,7 +156,8 @@ TEST(Migrate, MalformedFilesAreRefused) {
   EXPECT_THAT(refused("-- min-binary: 6\n-- irreversible: no\n"), HasSubstr("newer than itself"));
   EXPECT_THAT(refused("-- min-binary: 1\nselect 1;\n"), HasSubstr("neither"));
   EXPECT_THAT(refused("-- min-binary: 1\n-- irreversible:\n"), HasSubstr("why"));
-  EXPECT_THAT(refused("-- min-binary: 1\n-- no-transaction\ndo $$ begin end $$;\n-- irreversible: no\n"), HasSubstr("$$"));
+  EXPECT_THAT(refused("-- min-binary: 1\n-- no-transaction\ndo $$ begin end $$;\n-- irreversible: no\n"),
+              HasSubstr("$$"));
   EXPECT_THAT(refused("-- min-binary: 1\n-- down-guard: none\n-- migrate: down\n"), HasSubstr("above"));
   EXPECT_EQ(refused("-- min-binary: 5\nselect 1;\n-- irreversible: no\n"), "ok");
 }
@@ -167,8 +169,7 @@ TEST(Migrate, TwoAtOnceTakeTurns) {
   std::vector<Result<std::vector<int>>> results(4);
   {
     std::vector<std::jthread> threads;
-    for (auto& result : results)
-      threads.emplace_back([&] { result = Migrator(conninfo, m.files).up(); });
+    for (auto& result : results) threads.emplace_back([&] { result = Migrator(conninfo, m.files).up(); });
   }
   std::size_t applied = 0;
   for (const auto& result : results) {

@@ -25,7 +25,8 @@ Labels labels_of(Role role, Kind kind) {
 ConnectPlan plan_for(const DatabaseOptions& options, Role role, Kind kind) {
   ConnectPlan plan;
   plan.conninfo = options.endpoints.of(role);
-  plan.application_name = fmt::format("phoenix {} {}", short_name(role), kind == Kind::kShared ? "shared" : "exclusive");
+  plan.application_name =
+      fmt::format("phoenix {} {}", short_name(role), kind == Kind::kShared ? "shared" : "exclusive");
   plan.limit = options.connect_timeout;
   const auto limit = kind == Kind::kShared ? options.shared_statement_timeout : options.statement_timeout;
   plan.options = fmt::format(
@@ -68,7 +69,8 @@ SharedPool::SharedPool(PoolContext context, Role role, int size)
       opener_(context, role, Kind::kShared),
       size_(static_cast<std::size_t>(std::max(size, 0))),
       open_gauge_(context.metrics.gauge("sankofa_pg_connections", "Open connections", labels_of(role, Kind::kShared))),
-      exhausted_(context.metrics.counter("sankofa_pg_pool_exhausted_total", "Requests turned away for want of a connection",
+      exhausted_(context.metrics.counter("sankofa_pg_pool_exhausted_total",
+                                         "Requests turned away for want of a connection",
                                          labels_of(role, Kind::kShared))) {}
 
 asio::awaitable<Result<std::shared_ptr<Connection>>> SharedPool::pick(Deadline deadline) {
@@ -143,7 +145,8 @@ ExclusivePool::ExclusivePool(PoolContext context, Role role, int size)
                                         labels_of(role, Kind::kExclusive))),
       wait_seconds_(context.metrics.latency("sankofa_pg_pool_wait_seconds", "Time spent waiting for a connection",
                                             labels_of(role, Kind::kExclusive))),
-      exhausted_(context.metrics.counter("sankofa_pg_pool_exhausted_total", "Requests turned away for want of a connection",
+      exhausted_(context.metrics.counter("sankofa_pg_pool_exhausted_total",
+                                         "Requests turned away for want of a connection",
                                          labels_of(role, Kind::kExclusive))) {}
 
 ExclusivePool::Place::~Place() {
@@ -159,22 +162,22 @@ asio::awaitable<Result<std::shared_ptr<Connection>>> ExclusivePool::acquire(Dead
     busy_gauge_.add(1);
     co_return connection;
   }
-  const auto began = std::chrono::steady_clock::now();
+  const Stopwatch stopwatch;
   const Place place{*this, std::make_shared<Waiter>(context_.executor)};
   waiting_.push_back(place.waiter);
   grow();
   place.waiter->timer.expires_at(deadline.within(context_.options.pool_wait).when());
   boost::system::error_code woken;
   co_await place.waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
-  wait_seconds_.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+  wait_seconds_.observe(stopwatch.seconds());
   if (auto connection = std::exchange(place.waiter->given, nullptr)) {
     busy_gauge_.add(1);
     co_return connection;
   }
   exhausted_.add();
   if (closing_ || !opener_.last_failure().empty()) co_return unavailable("pg.unavailable", opener_.last_failure());
-  co_return unavailable("pg.pool_exhausted", fmt::format("{} connections in use, {} requests waiting", total_,
-                                                         waiting_.size()));
+  co_return unavailable("pg.pool_exhausted",
+                        fmt::format("{} connections in use, {} requests waiting", total_, waiting_.size()));
 }
 
 void ExclusivePool::release(const std::shared_ptr<Connection>& connection) {

@@ -127,8 +127,7 @@ bool Rows::is_null(int row, int column) const {
 }
 
 std::string_view Rows::raw(int row, int column) const {
-  return {PQgetvalue(result_.get(), row, column),
-          static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+  return {PQgetvalue(result_.get(), row, column), static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
 }
 
 std::string_view Rows::value(int row, int column) const {

@@ -130,10 +130,10 @@ class Rows {
 };
 
 /// Binary values as they appear in Rows::raw, for encoders that write them straight into a buffer.
-std::int64_t decode_int(std::string_view big_endian);        ///< int2, int4, int8
-double decode_float(std::string_view big_endian);            ///< float4, float8
+std::int64_t decode_int(std::string_view big_endian);  ///< int2, int4, int8
+double decode_float(std::string_view big_endian);      ///< float4, float8
 Instant decode_timestamptz(std::string_view big_endian);
-std::string decode_numeric(std::string_view binary);         ///< "12.50", "NaN"
+std::string decode_numeric(std::string_view binary);  ///< "12.50", "NaN"
 
 template <class T>
 T RowView::get(int column) const {

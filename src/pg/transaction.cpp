@@ -10,7 +10,6 @@ namespace phx::pg {
 namespace {
 
 using std::chrono::milliseconds;
-using std::chrono::steady_clock;
 
 /// The server's own statement_timeout, set to the deadline, gets this much time to speak first: then the connection
 /// can be kept.
@@ -23,9 +22,7 @@ std::string begin_text(const TransactionOptions& options) {
                      options.read_only ? "read only" : "read write");
 }
 
-Error already_failed() {
-  return {Code::kAborted, "pg.transaction_aborted", "The transaction has failed already."};
-}
+Error already_failed() { return {Code::kAborted, "pg.transaction_aborted", "The transaction has failed already."}; }
 
 bool plain_identifier(std::string_view name, bool dots) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
@@ -92,7 +89,8 @@ struct Transaction::Impl {
   }
 
   /// Sends one segment and waits; on success its rows are in it.
-  asio::awaitable<Result<std::shared_ptr<Segment>>> run(std::vector<Control> before, const std::vector<Query>& queries) {
+  asio::awaitable<Result<std::shared_ptr<Segment>>> run(std::vector<Control> before,
+                                                        const std::vector<Query>& queries) {
     if (!connection || failed) co_return already_failed();
     if (deadline.passed()) {
       failed = true;
@@ -109,7 +107,8 @@ struct Transaction::Impl {
       if (waited != Waited::kDone) {
         failed = true;
         give_up();
-        if (waited == Waited::kCancelled) co_return Error(Code::kCancelled, "pg.cancelled", "The request was given up.");
+        if (waited == Waited::kCancelled)
+          co_return Error(Code::kCancelled, "pg.cancelled", "The request was given up.");
         co_return to_error({"57014", "the request's deadline passed", {}, {}});
       }
       if (!segment->error) co_return segment;
@@ -154,9 +153,9 @@ asio::awaitable<Result<Rows>> Transaction::execute(Sql sql, Params params) {
 }
 
 asio::awaitable<Result<std::vector<Rows>>> Transaction::execute_batch(std::vector<Query> queries) {
-  const auto began = steady_clock::now();
+  const Stopwatch stopwatch;
   PHX_CO_TRY(const auto segment, co_await impl_->run({}, queries));
-  for (const auto& query : queries) impl_->database->observe(query.sql, began);
+  for (const auto& query : queries) impl_->database->observe(query.sql, stopwatch);
   co_return std::move(segment->rows);
 }
 
@@ -167,9 +166,7 @@ asio::awaitable<Result<std::int64_t>> Transaction::copy_in(std::string table, st
                                            [](const std::string& name) { return plain_identifier(name, false); });
   if (!names_are_plain) co_return internal_error("pg.copy_columns", "COPY takes plain lower-case identifiers");
   PHX_CO_TRY(auto data, copy_binary(columns, rows));
-  if (!impl_->begun) {
-    PHX_CO_TRY(const auto begun, co_await impl_->run({}, {}));
-  }
+  if (!impl_->begun) { PHX_CO_TRY(const auto begun, co_await impl_->run({}, {})); }
   if (!impl_->connection || impl_->failed) co_return already_failed();
   auto command = fmt::format("copy {} ({}) from stdin (format binary)", table, fmt::join(columns, ", "));
   auto copied = co_await impl_->connection->copy_in(std::move(command), std::move(data), impl_->deadline);
@@ -220,14 +217,15 @@ asio::awaitable<Status> Transaction::commit() {
   const Control commit{"commit", {}, {}};
   const auto segment = impl.connection->send(std::span(&commit, 1), {});
   impl.committing = segment;
-  const auto patience = Deadline::at(std::max(impl.deadline.when(), steady_clock::now() + kCommitGrace));
+  const auto patience = impl.deadline.at_least(kCommitGrace);
   const auto waited = co_await impl.connection->wait(segment, patience);
   impl.failed = true;  // nothing more may be asked of it
   const auto unknown = [](std::string detail) {
     return Error(Code::kUnavailable, "pg.commit_unknown",
                  "The connection to the database broke while the change was being stored.")
-        .with_next_action("Look whether the change is there before repeating it; a repetition with the same "
-                          "idempotency key is safe.")
+        .with_next_action(
+            "Look whether the change is there before repeating it; a repetition with the same "
+            "idempotency key is safe.")
         .with_internal(std::move(detail));
   };
   if (waited != Waited::kDone) {

@@ -37,9 +37,10 @@ Status run_tool(std::vector<std::string> argv) {
   tool.env = {"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC", "HOME=/"};
   PHX_TRY(const auto run, run_command(tool, kLimit));
   if (!run.status.success())
-    return failure("upgrade.failed", fmt::format("{} failed; the old database is untouched.",
-                                                 fs::path(tool.argv.front()).filename().string()),
-                   run.out);
+    return failure(
+        "upgrade.failed",
+        fmt::format("{} failed; the old database is untouched.", fs::path(tool.argv.front()).filename().string()),
+        run.out);
   return {};
 }
 
@@ -71,8 +72,8 @@ Result<UpgradeReport> upgrade(const ClusterOptions& options, int to_major,
   UpgradeReport report{major_of(old_cluster.data_folder()), to_major, {}};
   report.kept = folder / fmt::format("data.before-{}", to_major);
   if (fs::exists(report.kept))
-    return Error(failure("upgrade.kept_exists", fmt::format("{} is still there from an earlier upgrade.",
-                                                            report.kept.string())))
+    return Error(failure("upgrade.kept_exists",
+                         fmt::format("{} is still there from an earlier upgrade.", report.kept.string())))
         .with_next_action("Move it away, then try again.");
   PHX_CHECK(old_cluster.start());
 
@@ -99,8 +100,8 @@ Result<UpgradeReport> upgrade(const ClusterOptions& options, int to_major,
   PHX_CHECK(old_cluster.stop());
   if (::renameat2(AT_FDCWD, (fresh_options.folder / "data").c_str(), AT_FDCWD, old_cluster.data_folder().c_str(),
                   RENAME_EXCHANGE) != 0)
-    return failure("upgrade.failed", fmt::format("The new data folder could not be put in place: {}.",
-                                                 std::strerror(errno)));
+    return failure("upgrade.failed",
+                   fmt::format("The new data folder could not be put in place: {}.", std::strerror(errno)));
   fs::rename(fresh_options.folder / "data", report.kept);
   fs::remove_all(fresh_options.folder);
   log_event(LogLevel::kInfo, "upgrade.done", {{"from", report.from_major}, {"to", report.to_major}});

@@ -6,8 +6,8 @@
 /// leaves the old cluster as it was, after it the old one lies in `data.before-<major>` in the cluster's folder.
 ///
 /// Errors: "upgrade.failed" (dump or restore), "upgrade.differs" (a table has another number of rows),
-/// "upgrade.kept_exists" (an older kept folder is in the way), the check's own, and "cluster.*". Blocks; the server must
-/// not be running on the cluster's lock.
+/// "upgrade.kept_exists" (an older kept folder is in the way), the check's own, and "cluster.*". Blocks; the server
+/// must not be running on the cluster's lock.
 
 #include <filesystem>
 #include <functional>

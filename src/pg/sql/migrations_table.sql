@@ -3,6 +3,6 @@ create table if not exists phoenix.schema_migrations (
   name text not null,
   sha256 text not null,
   min_binary integer not null,
-  applied_at timestamptz not null default clock_timestamp(),
+  applied_at timestamptz not null default statement_timestamp(),
   binary_level integer not null
 )

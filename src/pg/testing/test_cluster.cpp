@@ -79,8 +79,8 @@ const fs::path& scratch_folder() {
 }
 
 std::string conninfo_of(std::string_view database, std::string_view user) {
-  return fmt::format("host={} port=5432 dbname={} user={}", quote_conninfo(cluster().socket_folder().string()), database,
-                     user);
+  return fmt::format("host={} port=5432 dbname={} user={}", quote_conninfo(cluster().socket_folder().string()),
+                     database, user);
 }
 
 void run_as(std::string_view database, std::string_view user, const std::string& sql) {
@@ -131,9 +131,9 @@ TestDatabase::TestDatabase(Content content, void (*adjust)(DatabaseOptions&)) {
   name_ = fmt::format("t{}", ++count);
   if (content == Content::kMigrated) make_template();
   create_database(name_, content == Content::kMigrated ? kTemplate : "template0");
-  options_.endpoints = must(
-      Endpoints::from(fmt::format("host={} port=5432 dbname={}", quote_conninfo(cluster().socket_folder().string()), name_)),
-      "endpoints");
+  options_.endpoints = must(Endpoints::from(fmt::format("host={} port=5432 dbname={}",
+                                                        quote_conninfo(cluster().socket_folder().string()), name_)),
+                            "endpoints");
   // A busy machine must not move a test's reads to the slow lane.
   options_.shared_statement_timeout = std::chrono::seconds(5);
   options_.pool_wait = std::chrono::seconds(5);
@@ -146,9 +146,7 @@ TestDatabase::~TestDatabase() {
   database_.reset();
   try {
     run_as("postgres", "postgres", fmt::format("drop database {} with (force)", name_));
-  } catch (const std::exception& error) {
-    ADD_FAILURE() << error.what();
-  }
+  } catch (const std::exception& error) { ADD_FAILURE() << error.what(); }
 }
 
 std::unique_ptr<Database> TestDatabase::another() {
@@ -163,8 +161,7 @@ void TestDatabase::run(asio::awaitable<void> task) {
     done = true;
   });
   if (io_.stopped()) io_.restart();
-  while (!done && io_.run_one() > 0) {
-  }
+  while (!done && io_.run_one() > 0) {}
   if (failure) std::rethrow_exception(failure);
   if (!done) throw std::logic_error("the task waits for something that will never happen");
 }
@@ -184,9 +181,10 @@ std::string TestDatabase::value(std::string_view sql) {
 void TestDatabase::set_now(std::optional<Instant> now) {
   const std::string body = now ? fmt::format("select ''{}''::timestamptz", format_instant(*now))
                                : std::string("select pg_catalog.statement_timestamp()");
-  exec(fmt::format("create or replace function phoenix.now() returns timestamptz language sql stable parallel safe "
-                   "as '{}'",
-                   body));
+  exec(
+      fmt::format("create or replace function phoenix.now() returns timestamptz language sql stable parallel safe "
+                  "as '{}'",
+                  body));
 }
 
 std::string TestDatabase::conninfo(std::string_view user) const { return conninfo_of(name_, user); }
