@@ -62,6 +62,10 @@ Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& te
   return std::pair(std::move(host), static_cast<std::uint16_t>(port));
 }
 
+std::string base_url_of(const std::string& host, std::uint16_t port) {
+  return "http://" + (host.find(':') == host.npos ? host : "[" + host + "]") + ":" + std::to_string(port);
+}
+
 qemu::Options qemu_options(const Settings& settings) {
   qemu::Options options;
   options.data_folder = settings.data;
@@ -235,6 +239,8 @@ asio::awaitable<net::Response> Server::serve_portal(api::HttpCall call) { co_ret
 asio::awaitable<Status> Server::listen() {
   PHX_CO_TRY(const auto address, parse_listen(settings_.listen));
   PHX_CO_TRY(const auto port, http_->listen(address.first, address.second));
+  // Port 0 was a wish; links name the port that came of it.
+  if (settings_.public_url.empty()) identity_.set_base_url(base_url_of(address.first, port));
   PHX_CO_CHECK(http_->listen_unix(folder_.socket().string()));
   PHX_CO_CHECK(folder_.write_server_pid());
   log_event(LogLevel::kInfo, "server.listening", {{"address", address.first}, {"port", port}});

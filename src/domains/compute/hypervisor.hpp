@@ -12,7 +12,8 @@
 ///
 /// Errors: kUnavailable "hypervisor.unknown"; kNotFound "guest.absent"; kFailedPrecondition "guest.not_running",
 /// "guest.running", "hypervisor.start_failed"; kConflict "hypervisor.port_in_use"; kUnavailable "hypervisor.host_busy"
-/// (another server holds this host); kInvalidArgument "guest.invalid", "image.…"; kQuotaExceeded "hypervisor.disk_full".
+/// (another server holds this host); kInternal "hypervisor.io"; kInvalidArgument "guest.invalid", "image.…";
+/// kQuotaExceeded "hypervisor.disk_full".
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>

@@ -1,0 +1,278 @@
+// Machines from intent to rest, on a real database and a host in memory: the shell around the pure reconciler.
+#include <gtest/gtest.h>
+
+#include "base/random.hpp"
+#include "domains/compute/compute.hpp"
+#include "domains/compute/sql.gen.hpp"
+#include "domains/compute/testing/fake_hypervisor.hpp"
+#include "engine/operations.hpp"
+#include "engine/quota.hpp"
+#include "pg/testing/test_cluster.hpp"
+
+namespace phx::compute {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::FakeHypervisor;
+
+constexpr std::string_view kTenant = "01900000-0000-7000-8000-000000000001";
+constexpr std::string_view kMachine = "01900000-0000-7000-8000-0000000000a1";
+
+/// Notes what it is told, as incidents would be.
+struct RecordingWatcher final : MachineWatcher {
+  std::vector<std::string> heard;
+  asio::awaitable<Status> machine_changed(pg::Transaction&, MachineSignal signal) override {
+    heard.push_back(std::string(to_string(signal.before)) + ">" + std::string(to_string(signal.after)));
+    co_return Status();
+  }
+  asio::awaitable<Status> machine_operation_ended(pg::Transaction&, Uuid, Uuid, std::string kind, std::string outcome,
+                                                  std::string) override {
+    heard.push_back(kind + ":" + outcome);
+    co_return Status();
+  }
+  asio::awaitable<Status> machine_deleted(pg::Transaction&, Uuid, Uuid, std::string name) override {
+    heard.push_back("deleted " + name);
+    co_return Status();
+  }
+};
+
+class ComputeTest : public ::testing::Test {
+ protected:
+  ComputeTest()
+      : ids(clock, random),
+        worker(db.executor(), db.database(), clock, random, metrics,
+               {std::chrono::milliseconds(1), std::chrono::milliseconds(5)}),
+        machines(db.database(), host, watcher, clock, settings()) {
+    db.exec("insert into phoenix.tenants (id, name, display_name) values ('" + std::string(kTenant) + "', 'acme', 'Acme');"
+            "insert into phoenix.sites (id, name, region) values ('01900000-0000-7000-8000-000000000002', 'local', 'local');"
+            "insert into phoenix.images (id, name, format, sha256, size_mib, size_bytes, virtual_bytes, min_memory_mib, min_disk_gib) "
+            "values ('01900000-0000-7000-8000-000000000003', 'micro', 'micro', repeat('a', 64), 1, 1, 1, 64, 1);");
+    const auto quotas = [&]() -> asio::awaitable<Status> {
+      PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::platform(), Deadline::after(5s)));
+      PHX_CO_CHECK(co_await engine::define_quotas(tx, tenant, "STANDARD", ids));
+      std::vector<engine::QuotaAmount> held{{"vcpus", 1}, {"memory_mib", 128}, {"instances", 1}, {"storage_gib", 1}};
+      PHX_CO_CHECK(co_await engine::reserve_quota(tx, tenant, std::move(held)));
+      co_return co_await tx.commit();
+    };
+    const Status made = db.run(quotas());
+    if (!made) throw std::runtime_error(made.error().to_string());
+    db.exec("insert into phoenix.virtual_machines (id, tenant_id, name, image_id, site_id, vcpus, memory_mib, disk_gib, "
+            "desired_state, state, state_since, created_by) values ('" + std::string(kMachine) + "', '" + std::string(kTenant) +
+            "', 'web-1', '01900000-0000-7000-8000-000000000003', '01900000-0000-7000-8000-000000000002', 1, 128, 1, 'STOPPED', "
+            "'STOPPED', phoenix.now(), 'ada')");
+    machines.work_with(worker);
+    worker.start();
+  }
+  ~ComputeTest() override { db.run(worker.stop()); }
+
+  static ComputeSettings settings() {
+    ComputeSettings out;
+    out.policy.stop_grace = 50ms;
+    out.policy.power_button_every = 10ms;
+    out.policy.poll_every = 5ms;
+    return out;
+  }
+
+  Uuid ask(Intent intent) {
+    const auto work = [&]() -> asio::awaitable<Result<Uuid>> {
+      PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::of_tenant(tenant), Deadline::after(5s)));
+      PHX_CO_TRY(const Uuid operation, co_await request_intent(tx, ids, machine, intent, "ada"));
+      PHX_CO_CHECK(co_await tx.commit());
+      co_return operation;
+    };
+    const auto operation = db.run(work());
+    if (!operation) throw std::runtime_error(operation.error().to_string());
+    worker.nudge();
+    return *operation;
+  }
+  /// Looks again, as the probe would.
+  void probe() {
+    const auto work = [&]() -> asio::awaitable<Status> {
+      PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::worker(), Deadline::after(5s)));
+      PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kMachineQueue), machine.to_string(), tenant, {}, "{}"}));
+      co_return co_await tx.commit();
+    };
+    ASSERT_TRUE(db.run(work()));
+    worker.nudge();
+  }
+  /// Lets the worker work until the query says "t".
+  ::testing::AssertionResult becomes(const std::string& sql) {
+    const auto until = std::chrono::steady_clock::now() + 20s;
+    while (std::chrono::steady_clock::now() < until) {
+      if (db.value("select (" + sql + ")::text") == "true") return ::testing::AssertionSuccess();
+      db.run(sleep_for(5ms));
+    }
+    return ::testing::AssertionFailure() << "never: " << sql << "\nmachine: "
+                                         << db.value("select coalesce((select row_to_json(m)::text from phoenix.virtual_machines m), 'gone')")
+                                         << "\noperations: "
+                                         << db.value("select coalesce((select json_agg(o)::text from phoenix.operations o), '-')");
+  }
+  ::testing::AssertionResult machine_is(const std::string& state) {
+    return becomes("select state = '" + state + "' from phoenix.virtual_machines where id = '" + std::string(kMachine) + "'");
+  }
+  ::testing::AssertionResult operation_is(Uuid id, const std::string& state) {
+    return becomes("select state = '" + state + "' from phoenix.operations where id = '" + id.to_string() + "'");
+  }
+
+  pg::testing::TestDatabase db;
+  SystemClock clock;
+  SeededRandom random{1};
+  Metrics metrics;
+  UuidSource ids;
+  FakeHypervisor host;
+  RecordingWatcher watcher;
+  engine::Worker worker;
+  MachineWorker machines;
+  const Uuid tenant = *Uuid::parse(kTenant);
+  const Uuid machine = *Uuid::parse(kMachine);
+};
+
+TEST_F(ComputeTest, StartsStopsAndForgets) {
+  const Uuid start = ask(Intent::kStart);
+  EXPECT_TRUE(operation_is(start, "SUCCEEDED"));
+  EXPECT_TRUE(machine_is("RUNNING"));
+  EXPECT_EQ(host.guests.at(machine).starts, 1);
+  EXPECT_EQ(watcher.heard, (std::vector<std::string>{"STOPPED>PROVISIONING", "PROVISIONING>STARTING", "STARTING>RUNNING", "vm.start:SUCCEEDED"}));
+  EXPECT_TRUE(operation_is(ask(Intent::kStop), "SUCCEEDED"));
+  EXPECT_FALSE(host.guests.at(machine).process);
+  const Uuid gone = ask(Intent::kDelete);
+  EXPECT_TRUE(operation_is(gone, "SUCCEEDED"));
+  EXPECT_TRUE(host.guests.empty());
+  EXPECT_EQ(db.value("select count(*) from phoenix.virtual_machines"), "0");
+  EXPECT_EQ(db.value("select sum(used) from phoenix.quotas"), "0");
+  EXPECT_EQ(db.value("select count(*) from phoenix.work_queue where queue = 'compute.machine'"), "0");
+}
+
+TEST_F(ComputeTest, ADeafGuestLosesItsPlugAfterTheGrace) {
+  EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
+  host.guests.at(machine).deaf = true;
+  EXPECT_TRUE(operation_is(ask(Intent::kStop), "SUCCEEDED"));
+  EXPECT_TRUE(std::ranges::count(host.calls, "kill") == 1);
+}
+
+TEST_F(ComputeTest, ACrashedGuestIsLostUntilSomebodyActs) {
+  EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
+  host.crash(machine);
+  probe();
+  EXPECT_TRUE(machine_is("LOST"));
+  probe();
+  EXPECT_TRUE(becomes("select count(*) = 0 from phoenix.work_queue"));
+  EXPECT_EQ(host.guests.at(machine).starts, 1) << "it was restarted by itself";
+  EXPECT_EQ(watcher.heard.back(), "RUNNING>LOST");
+  EXPECT_TRUE(operation_is(ask(Intent::kRestart), "SUCCEEDED"));
+  EXPECT_TRUE(machine_is("RUNNING"));
+}
+
+TEST_F(ComputeTest, APowerOffFromInsideIsWanted) {
+  EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
+  host.power_off_from_inside(machine);
+  probe();
+  EXPECT_TRUE(machine_is("STOPPED"));
+  EXPECT_EQ(db.value("select desired_state from phoenix.virtual_machines"), "STOPPED");
+}
+
+TEST_F(ComputeTest, APassingFaultIsTriedAgainAndSaysSo) {
+  host.fail_next("start", Error(Code::kUnavailable, "hypervisor.unknown", "no answer from the host"));
+  const Uuid start = ask(Intent::kStart);
+  EXPECT_TRUE(becomes("select reason = 'no answer from the host' from phoenix.operations"));
+  EXPECT_TRUE(operation_is(start, "SUCCEEDED"));
+  EXPECT_EQ(host.guests.at(machine).starts, 1);
+}
+
+TEST_F(ComputeTest, AFinalFaultFailsTheOperationAndRetryTakesItUp) {
+  host.fail_next("start", Error(Code::kConflict, "hypervisor.port_in_use", "Port 2222 is taken."));
+  const Uuid start = ask(Intent::kStart);
+  EXPECT_TRUE(operation_is(start, "FAILED"));
+  EXPECT_TRUE(machine_is("STOPPED"));
+  EXPECT_EQ(db.value("select reason from phoenix.operations"), "Port 2222 is taken.");
+  EXPECT_NE(db.value("select next_action from phoenix.operations"), "NULL");
+  const auto retry = [&]() -> asio::awaitable<Status> {
+    PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::of_tenant(tenant), Deadline::after(5s)));
+    PHX_CO_CHECK(co_await engine::request_retry(tx, start));
+    co_return co_await tx.commit();
+  };
+  ASSERT_TRUE(db.run(retry()));
+  worker.nudge();
+  EXPECT_TRUE(operation_is(start, "SUCCEEDED"));
+  EXPECT_TRUE(machine_is("RUNNING"));
+}
+
+TEST_F(ComputeTest, CancelStopsTryingAndWantsWhatIsThere) {
+  for (int i = 0; i < 200; ++i) host.fail_next("start", Error(Code::kUnavailable, "hypervisor.unknown", "no answer"));
+  const Uuid start = ask(Intent::kStart);
+  EXPECT_TRUE(becomes("select reason = 'no answer' from phoenix.operations"));
+  const auto cancel = [&]() -> asio::awaitable<Status> {
+    PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::of_tenant(tenant), Deadline::after(5s)));
+    PHX_CO_CHECK(co_await engine::request_cancel(tx, start));
+    co_return co_await tx.commit();
+  };
+  ASSERT_TRUE(db.run(cancel()));
+  worker.nudge();
+  EXPECT_TRUE(operation_is(start, "CANCELLED"));
+  EXPECT_TRUE(machine_is("STOPPED"));
+  EXPECT_EQ(db.value("select desired_state from phoenix.virtual_machines"), "STOPPED");
+  host.faults.clear();
+  probe();
+  EXPECT_TRUE(becomes("select count(*) = 0 from phoenix.work_queue"));
+  EXPECT_FALSE(host.guests.at(machine).process) << "a cancelled start was carried out";
+}
+
+TEST_F(ComputeTest, TheLatestWordCounts) {
+  for (int i = 0; i < 3; ++i) host.fail_next("start", Error(Code::kUnavailable, "hypervisor.unknown", "no answer"));
+  const Uuid start = ask(Intent::kStart);
+  const Uuid gone = ask(Intent::kDelete);
+  EXPECT_TRUE(operation_is(gone, "SUCCEEDED"));
+  EXPECT_TRUE(operation_is(start, "CANCELLED"));
+  EXPECT_TRUE(host.guests.empty());
+}
+
+TEST_F(ComputeTest, AnUnreachableHostIsUnknownAndRecovers) {
+  EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
+  host.fail_next("observe", Error(Code::kUnavailable, "hypervisor.unknown", "no answer"));
+  probe();
+  EXPECT_TRUE(machine_is("UNKNOWN"));
+  probe();
+  EXPECT_TRUE(machine_is("RUNNING"));
+}
+
+TEST_F(ComputeTest, OrphansAreFoundAndRemovedAndNothingElse) {
+  EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
+  GuestSpec stray;
+  stray.id = ids.next();
+  stray.name = "stray";
+  ASSERT_TRUE(db.run(host.provision(stray)));
+  const auto found = db.run(machines.sweep_orphans(false));
+  ASSERT_TRUE(found);
+  ASSERT_EQ(found->size(), 1u);
+  EXPECT_EQ(found->front().id, stray.id);
+  EXPECT_EQ(host.guests.size(), 2u) << "looking must not remove";
+  ASSERT_TRUE(db.run(machines.sweep_orphans(true)));
+  EXPECT_EQ(host.guests.size(), 1u);
+  EXPECT_TRUE(host.guests.contains(machine));
+}
+
+TEST_F(ComputeTest, AfterTheHostsStartWhatWasMeantToRunRuns) {
+  EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
+  host.crash(machine);
+  const auto started = db.run(machines.start_after_host(ids));
+  ASSERT_TRUE(started) << started.error().to_string();
+  EXPECT_EQ(*started, 1);
+  worker.nudge();
+  EXPECT_TRUE(becomes("select count(*) = 2 from phoenix.operations where state = 'SUCCEEDED'"));
+  EXPECT_EQ(host.guests.at(machine).starts, 2);
+}
+
+TEST_F(ComputeTest, AnotherTenantsMachineIsNotThere) {
+  db.exec("insert into phoenix.tenants (id, name, display_name) values ('01900000-0000-7000-8000-00000000000b', 'beta', 'Beta')");
+  const auto work = [&]() -> asio::awaitable<Result<Uuid>> {
+    const Uuid other = *Uuid::parse("01900000-0000-7000-8000-00000000000b");
+    PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::of_tenant(other), Deadline::after(5s)));
+    co_return co_await request_intent(tx, ids, machine, Intent::kDelete, "eve");
+  };
+  const auto refused = db.run(work());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason(), "vm.not_found");
+}
+
+}  // namespace
+}  // namespace phx::compute
