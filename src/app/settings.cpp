@@ -24,7 +24,7 @@ constexpr Setting number(std::string_view name, std::string_view env, std::int64
 constexpr std::array kTable{
     text("listen", "PHOENIX_LISTEN", &S::listen, "127.0.0.1:4000", "Address and port to serve on; port 0 takes a free one."),
     text("data", "PHOENIX_DATA", &S::data, "", "Data folder. Empty: /var/lib/phoenix for root, else ~/.local/share/phoenix."),
-    text("public-url", "PHOENIX_PUBLIC_URL", &S::public_url, "", "Address people use, for links. Empty: http://<listen>."),
+    text("public-url", "PHOENIX_PUBLIC_URL", &S::public_url, "", "Address people use, for links. Empty: http:// and the listen address."),
     text("database-url", "DATABASE_URL", &S::database_url, "", "PostgreSQL to use. Empty: a private cluster in the data folder."),
     text("database-direct-url", "DATABASE_DIRECT_URL", &S::database_direct_url, "", "The same past a pooler, for LISTEN and migrations."),
     text("database-user", "PHOENIX_DATABASE_USER", &S::database_user, "postgres", "Account the private cluster runs as when started by root."),
@@ -168,9 +168,9 @@ std::string print_settings(const Settings& settings) {
 
 std::string document_settings() {
   std::string out =
-      "# Settings\n\nMade by `phoenix settings --markdown` from the table in `src/app/settings.cpp`. Later sources win: "
-      "default, `<data>/phoenix.conf` (`name = value`), environment, command line (`--name value`). An unknown name stops "
-      "the start.\n\n| Name | Environment | Default | Meaning |\n|---|---|---|---|\n";
+      "# Settings\n\nMade by `phoenix settings` from the table in `src/app/settings.cpp`; do not edit it by hand.\n\nLater "
+      "sources win: default, `<data>/phoenix.conf` (lines of `name = value`), environment, command line\n(`--name value`). "
+      "An unknown name stops the start.\n\n| Name | Environment | Default | Meaning |\n|---|---|---|---|\n";
   for (const auto& setting : kTable)
     out += "| `" + std::string(setting.name) + "` | `" + std::string(setting.environment) + "` | " +
            (setting.default_value.empty() ? "" : "`" + std::string(setting.default_value) + "`") + " | " +
