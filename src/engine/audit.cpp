@@ -103,7 +103,8 @@ std::string audit_canonical_tail(const AuditRow& row, std::string_view commitmen
 }
 
 bool audit_content_matches(std::string_view canonical, std::string_view salt, std::string_view content) {
-  if (!canonical.starts_with(kCanonicalHead) || canonical.size() < kCanonicalHead.size() + kCommitmentBytes) return false;
+  if (!canonical.starts_with(kCanonicalHead) || canonical.size() < kCanonicalHead.size() + kCommitmentBytes)
+    return false;
   return canonical.substr(canonical.size() - kCommitmentBytes) == audit_commitment(salt, content);
 }
 

@@ -3,14 +3,16 @@
 /// Rows are only ever added: no login role but the owner may change or delete one.
 ///
 /// **Provable without keeping everything for ever.** Each row stores three byte strings beside its readable columns:
-/// - `content`: the deterministic encoding of what may have to be erased (actor, on whose behalf, address, before, after);
+/// - `content`: the deterministic encoding of what may have to be erased (actor, on whose behalf, address, before,
+/// after);
 /// - `salt`: 32 random bytes;
 /// - `canonical`: the bytes that a Merkle log hashes as they are stored, never made anew from columns. They hold the
 ///   facts that stay, and the commitment SHA-256(salt ‖ content).
 /// Erasing clears content, salt and the readable columns; canonical, and thus the leaf, stays. Without the salt the
 /// commitment tells nothing, even about content that is easy to guess.
 ///
-/// **Encoding** (version 1). A field is one byte 0 (absent), or one byte 1, its length as 4 bytes big-endian, its bytes.
+/// **Encoding** (version 1). A field is one byte 0 (absent), or one byte 1, its length as 4 bytes big-endian, its
+/// bytes.
 ///     canonical = "phx.audit.1\n" ‖ at: 8 bytes big-endian, microseconds since 1970
 ///               ‖ id (16 bytes) ‖ tenant (16 bytes) ‖ action ‖ object type ‖ object id (16 bytes) ‖ outcome
 ///               ‖ request id ‖ commitment (32 bytes)

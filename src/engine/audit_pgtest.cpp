@@ -51,8 +51,9 @@ TEST_F(Audit, StoresWhoWhatWhereAndBytesThatProveIt) {
   db.set_now(at);
   auto recorded = record(row(1, kA), Scope::of_tenant(kA));
   ASSERT_TRUE(recorded) << recorded.error().to_string();
-  auto rows = read(Scope::of_tenant(kA),
-                   "select at, actor, action, object_id, before, outcome, request_id, canonical, content, salt from audit_log");
+  auto rows =
+      read(Scope::of_tenant(kA),
+           "select at, actor, action, object_id, before, outcome, request_id, canonical, content, salt from audit_log");
   ASSERT_EQ(rows.size(), 1);
   EXPECT_EQ(rows.get<Instant>(0, "at"), at);
   EXPECT_EQ(rows.get<std::string>(0, "actor"), "ada@example.org");
@@ -78,8 +79,9 @@ TEST_F(Audit, EachLineHasItsOwnSalt) {
 TEST_F(Audit, IsAppendOnlyForEveryLogin) {
   ASSERT_TRUE(record(row(1, kA), Scope::of_tenant(kA)));
   for (const auto& scope : {Scope::of_tenant(kA), Scope::platform(), Scope::worker()})
-    for (const char* text : {"update audit_log set actor = 'nobody'", "delete from audit_log", "truncate audit_log",
-                             "insert into audit_log select * from audit_log on conflict (id) do update set actor = 'x'"}) {
+    for (const char* text :
+         {"update audit_log set actor = 'nobody'", "delete from audit_log", "truncate audit_log",
+          "insert into audit_log select * from audit_log on conflict (id) do update set actor = 'x'"}) {
       auto refused = db.run(db->execute(scope, pg::Sql::dynamic("test", text), {}, Deadline::after(5s)));
       ASSERT_FALSE(refused) << text << " as " << pg::login_of(scope.role);
       EXPECT_EQ(refused.error().reason(), "pg.permission_denied") << text;
@@ -100,8 +102,9 @@ TEST_F(Audit, IsWalledByTenant) {
 TEST_F(Audit, WhatIsForgottenLeavesItsProof) {
   ASSERT_TRUE(record(row(1, kA), Scope::of_tenant(kA)));
   const auto before = db.value("select encode(canonical, 'hex') from phoenix.audit_log");
-  db.exec("update phoenix.audit_log set content = null, salt = null, actor = 'erased', remote_address = null,"
-          " before = null, after = null");
+  db.exec(
+      "update phoenix.audit_log set content = null, salt = null, actor = 'erased', remote_address = null,"
+      " before = null, after = null");
   EXPECT_EQ(db.value("select encode(canonical, 'hex') from phoenix.audit_log"), before);
   EXPECT_EQ(before.find("616461406578616d706c65"), std::string::npos) << "the name is not in the bytes that stay";
   EXPECT_THROW(db.exec("update phoenix.audit_log set content = 'x'"), std::runtime_error) << "content without its salt";

@@ -93,9 +93,8 @@ Result<EventCursor> EventCursor::parse(std::string_view text) {
   const auto colon = text.find(':');
   if (colon == text.npos || colon < 1 || colon > 32) return malformed();
   const auto digits = text.substr(colon + 1);
-  if (!std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon), [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');
-      }))
+  if (!std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon),
+                   [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z'); }))
     return malformed();
   EventCursor cursor{std::string(text.substr(0, colon)), 0};
   const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), cursor.seq);

@@ -27,7 +27,8 @@ Uuid object(std::uint8_t n) {
   return id;
 }
 
-Event event(std::uint8_t n, std::int64_t version, std::optional<Uuid> tenant = kA, std::string type = "VirtualMachine") {
+Event event(std::uint8_t n, std::int64_t version, std::optional<Uuid> tenant = kA,
+            std::string type = "VirtualMachine") {
   return {std::move(type), object(n), tenant, ChangeKind::kUpdated, version, {}};
 }
 
@@ -56,10 +57,12 @@ struct Tally {
 
 pg::Sql sql(std::string text) { return pg::Sql::dynamic("test", std::move(text)); }
 
-asio::awaitable<Status> change_object(pg::Database& database, std::uint8_t n, Duration hold, bool commit, Tally& tally) {
+asio::awaitable<Status> change_object(pg::Database& database, std::uint8_t n, Duration hold, bool commit,
+                                      Tally& tally) {
   PHX_CO_TRY(auto tx, co_await database.begin(Scope::worker(), Deadline::after(30s)));
-  PHX_CO_TRY(auto row, co_await tx.execute(sql("update objects set version = version + 1 where n = $1 returning version"),
-                                           pg::Params::of(static_cast<std::int32_t>(n))));
+  PHX_CO_TRY(auto row,
+             co_await tx.execute(sql("update objects set version = version + 1 where n = $1 returning version"),
+                                 pg::Params::of(static_cast<std::int32_t>(n))));
   PHX_CO_CHECK(co_await record_event(tx, event(n, row.get<std::int64_t>(0, 0))));
   co_await sleep_for(hold);
   if (!commit) {
@@ -74,8 +77,9 @@ asio::awaitable<Status> change_object(pg::Database& database, std::uint8_t n, Du
 asio::awaitable<void> writer(pg::Database& database, std::uint64_t seed, int rounds, Tally& tally) {
   SeededRandom random(seed);
   for (int i = 0; i < rounds; ++i) {
-    auto status = co_await change_object(database, static_cast<std::uint8_t>(random.below(5)),
-                                         Duration(static_cast<std::int64_t>(random.below(3000))), !random.chance(1, 5), tally);
+    auto status =
+        co_await change_object(database, static_cast<std::uint8_t>(random.below(5)),
+                               Duration(static_cast<std::int64_t>(random.below(3000))), !random.chance(1, 5), tally);
     if (!status) ADD_FAILURE() << status.error().to_string();
   }
   --tally.writers_left;
@@ -83,7 +87,8 @@ asio::awaitable<void> writer(pg::Database& database, std::uint64_t seed, int rou
 
 asio::awaitable<void> until_drained(pg::Database& database, const Tally& tally) {
   for (;;) {
-    auto left = co_await database.read(Scope::worker(), sql("select count(*) from event_inbox"), {}, Deadline::after(5s));
+    auto left =
+        co_await database.read(Scope::worker(), sql("select count(*) from event_inbox"), {}, Deadline::after(5s));
     if (left && tally.writers_left == 0 && left->get<std::int64_t>(0, 0) == 0) co_return;
     co_await sleep_for(5ms);
   }
@@ -91,9 +96,10 @@ asio::awaitable<void> until_drained(pg::Database& database, const Tally& tally) 
 
 TEST(Sequencer, EachCommittedEventOnceGaplessAndInOrderPerObject) {
   TestDatabase db;
-  db.exec("create table phoenix.objects (n int primary key, version bigint not null default 0);"
-          "insert into phoenix.objects (n) select generate_series(0, 4);"
-          "grant select, update on phoenix.objects to phoenix_worker");
+  db.exec(
+      "create table phoenix.objects (n int primary key, version bigint not null default 0);"
+      "insert into phoenix.objects (n) select generate_series(0, 4);"
+      "grant select, update on phoenix.objects to phoenix_worker");
   SystemClock clock;
   auto other = db.another();
   Sequencer here(db.executor(), db.database(), clock, db.metrics(), {.batch_max = 7});
@@ -103,8 +109,7 @@ TEST(Sequencer, EachCommittedEventOnceGaplessAndInOrderPerObject) {
   scope.spawn("sequencer", there.run());
   Tally tally;
   tally.writers_left = 8;
-  for (std::uint64_t i = 0; i < 8; ++i)
-    scope.spawn("writer", writer(i % 2 ? *other : db.database(), i + 1, 60, tally));
+  for (std::uint64_t i = 0; i < 8; ++i) scope.spawn("writer", writer(i % 2 ? *other : db.database(), i + 1, 60, tally));
   db.run(until_drained(db.database(), tally));
   db.run(scope.stop());
   db.run(other->stop());
@@ -135,8 +140,8 @@ TEST(Sequencer, ALateCommitIsNeitherLostNorOvertakenByItsObject) {
   ASSERT_TRUE(db.run(late->commit()));
   write(db, event(1, 2));
   EXPECT_EQ(move_all(db, sequencer), 2);
-  const auto events = db.exec(fmt::format("select version from phoenix.events where object_id = '{}' order by seq",
-                                          object(1).to_string()));
+  const auto events = db.exec(
+      fmt::format("select version from phoenix.events where object_id = '{}' order by seq", object(1).to_string()));
   ASSERT_EQ(events.size(), 2u);
   EXPECT_EQ(events[0][0], "1");
   EXPECT_EQ(events[1][0], "2");
@@ -159,7 +164,8 @@ TEST(Events, WritersOnlyAddAndTenantsSeeNothingOfTheLog) {
   TestDatabase db;
   write(db, event(1, 1, kA), Scope::of_tenant(kA));
   write(db, event(2, 1, kB), Scope::platform());
-  auto foreign = in_transaction(db, Scope::of_tenant(kA), [&](pg::Transaction& tx) { return record_event(tx, event(1, 2, kB)); });
+  auto foreign =
+      in_transaction(db, Scope::of_tenant(kA), [&](pg::Transaction& tx) { return record_event(tx, event(1, 2, kB)); });
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().reason(), "pg.permission_denied");
   for (const char* text : {"select 1 from event_inbox", "select 1 from events", "select 1 from event_log",
@@ -176,9 +182,10 @@ TEST(Events, WritersOnlyAddAndTenantsSeeNothingOfTheLog) {
 TEST(Events, PartitionsAreMadeAheadAndDroppedWhole) {
   TestDatabase db;
   SystemClock clock;
-  db.exec("update phoenix.event_log set head = 1999998;"
-          "insert into phoenix.events (seq, type, object_id, kind, version, at)"
-          " values (5, 'Site', gen_random_uuid(), 'CREATED', 1, phoenix.now())");
+  db.exec(
+      "update phoenix.event_log set head = 1999998;"
+      "insert into phoenix.events (seq, type, object_id, kind, version, at)"
+      " values (5, 'Site', gen_random_uuid(), 'CREATED', 1, phoenix.now())");
   Sequencer sequencer(db.executor(), db.database(), clock, db.metrics());
   for (int i = 0; i < 4; ++i) write(db, event(1, i + 1));
   // The first round does not know the head yet, finds no partition, fails whole, and has learned.
@@ -381,9 +388,12 @@ TEST_F(FeedTest, CloseEndsAWaitingReader) {
 
 TEST_F(FeedTest, ManyEventsWhileAReaderSleepsAreAllThere) {
   auto slow = feed->subscribe({kA, {}});
-  db.exec("insert into phoenix.event_inbox (tenant_id, type, object_id, kind, version)"
-          " select '" + kA.to_string() + "', 'VirtualMachine', gen_random_uuid(), 'UPDATED', n"
-          " from generate_series(1, 6000) n order by n");
+  db.exec(
+      "insert into phoenix.event_inbox (tenant_id, type, object_id, kind, version)"
+      " select '" +
+      kA.to_string() +
+      "', 'VirtualMachine', gen_random_uuid(), 'UPDATED', n"
+      " from generate_series(1, 6000) n order by n");
   EXPECT_EQ(move_all(db, sequencer), 6000);
   const auto seen = versions(*slow, 6000);
   for (std::size_t i = 0; i < seen.size(); ++i) ASSERT_EQ(seen[i], static_cast<std::int64_t>(i + 1));

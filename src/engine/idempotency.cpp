@@ -33,8 +33,8 @@ asio::awaitable<Result<std::optional<std::string>>> begin_idempotent(pg::Transac
   PHX_CO_TRY(auto inserted, co_await tx.execute(sql::engine::begin_idempotent, std::move(params)));
   PHX_CRASH_POINT("engine.idempotency.begun");
   if (inserted.affected() == 1) co_return std::nullopt;
-  PHX_CO_TRY(auto rows, co_await tx.execute(sql::engine::find_idempotent,
-                                            pg::Params::of(key.tenant, key.principal, key.key)));
+  PHX_CO_TRY(auto rows,
+             co_await tx.execute(sql::engine::find_idempotent, pg::Params::of(key.tenant, key.principal, key.key)));
   // Purged between the two statements: it was older than any client may expect, but this request has not been done.
   if (rows.empty())
     co_return Error(Code::kAborted, "idempotency.raced", "The request met its own repetition; send it again.");

@@ -1,6 +1,7 @@
 #pragma once
-/// The same request sent twice is done once. A key is the client's; it is unique within (tenant, principal) and bound to
-/// the hash of the request it came with. Work outside of a tenant (createTenant) is unique within the principal alone.
+/// The same request sent twice is done once. A key is the client's; it is unique within (tenant, principal) and bound
+/// to the hash of the request it came with. Work outside of a tenant (createTenant) is unique within the principal
+/// alone.
 ///
 /// begin() is the first insert of the mutation's transaction: a concurrent duplicate waits on the unique index until
 /// the first has committed (then it replays the answer) or rolled back (then it goes on itself). A request that failed

@@ -20,7 +20,8 @@ IdempotencyKey key_of(std::optional<Uuid> tenant, std::string key = "key-1", std
 }
 
 /// A mutation in miniature: counts how often it was really done.
-asio::awaitable<Result<std::string>> mutate(pg::Database& database, Scope scope, IdempotencyKey key, int& done, bool fail) {
+asio::awaitable<Result<std::string>> mutate(pg::Database& database, Scope scope, IdempotencyKey key, int& done,
+                                            bool fail) {
   PHX_CO_TRY(auto tx, co_await database.begin(scope, Deadline::after(30s)));
   PHX_CO_TRY(auto before, co_await begin_idempotent(tx, key));
   if (before) co_return *before;
@@ -73,7 +74,8 @@ TEST(Idempotency, AKeyIsBoundToItsRequest) {
   TestDatabase db;
   int done = 0;
   ASSERT_TRUE(db.run(mutate(db.database(), Scope::of_tenant(kA), key_of(kA), done, false)));
-  auto reused = db.run(mutate(db.database(), Scope::of_tenant(kA), key_of(kA, "key-1", "{\"name\":\"x\"}"), done, false));
+  auto reused =
+      db.run(mutate(db.database(), Scope::of_tenant(kA), key_of(kA, "key-1", "{\"name\":\"x\"}"), done, false));
   ASSERT_FALSE(reused);
   EXPECT_EQ(reused.error().code(), Code::kConflict);
   EXPECT_EQ(reused.error().reason(), "idempotency.key_reused");
@@ -111,7 +113,8 @@ TEST(Idempotency, OutsideOfATenantThePrincipalAloneCounts) {
 TEST(Idempotency, MalformedKeysAreRefused) {
   TestDatabase db;
   int done = 0;
-  for (const auto& key : {std::string(), std::string(201, 'k'), std::string("a b"), std::string("a\n"), std::string("ä")}) {
+  for (const auto& key :
+       {std::string(), std::string(201, 'k'), std::string("a b"), std::string("a\n"), std::string("ä")}) {
     auto refused = db.run(mutate(db.database(), Scope::of_tenant(kA), key_of(kA, key), done, false));
     ASSERT_FALSE(refused) << key;
     EXPECT_EQ(refused.error().reason(), "idempotency.key_malformed");
@@ -132,16 +135,18 @@ TEST(Idempotency, KeysAreKeptForADayWhateverIsAsked) {
 
 TEST(Idempotency, AReplayIsFoundByIndex) {
   TestDatabase db;
-  db.exec("insert into phoenix.idempotency_keys (tenant_id, principal, key, request_hash, response)"
-          " select case when n % 2 = 0 then gen_random_uuid() end, 'p', 'k' || n, sha256('x'), '{}'"
-          " from generate_series(1, 20000) n; analyze phoenix.idempotency_keys");
+  db.exec(
+      "insert into phoenix.idempotency_keys (tenant_id, principal, key, request_hash, response)"
+      " select case when n % 2 = 0 then gen_random_uuid() end, 'p', 'k' || n, sha256('x'), '{}'"
+      " from generate_series(1, 20000) n; analyze phoenix.idempotency_keys");
   for (const char* tenant : {"null", "'00000000-0000-7000-8000-00000000000a'"}) {
     std::string plan;
     for (const auto& line :
          db.exec("prepare find (uuid, text, text) as select request_hash, response from phoenix.idempotency_keys"
                  " where (tenant_id = $1 or (tenant_id is null and $1::uuid is null)) and principal = $2 and key = $3;"
                  "set plan_cache_mode = force_generic_plan;"
-                 "explain (costs off) execute find (" + std::string(tenant) + ", 'p', 'k1')"))
+                 "explain (costs off) execute find (" +
+                 std::string(tenant) + ", 'p', 'k1')"))
       plan += line[0] + "\n";
     EXPECT_EQ(plan.find("Seq Scan"), std::string::npos) << plan;
     EXPECT_NE(plan.find("idempotency_keys_once"), std::string::npos) << plan;

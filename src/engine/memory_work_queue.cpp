@@ -48,8 +48,8 @@ std::vector<ClaimedWork> MemoryWorkQueue::claim(const std::string& queue, int ma
     row->claimed_generation = row->generation;
     row->lease_until = now + lease;
     row->attempts += 1;
-    claimed.push_back({row->id, *row->fence, row->generation, queue, row->work.key, row->work.tenant,
-                       row->work.payload, row->attempts, row->run_at});
+    claimed.push_back({row->id, *row->fence, row->generation, queue, row->work.key, row->work.tenant, row->work.payload,
+                       row->attempts, row->run_at});
   }
   return claimed;
 }
@@ -80,7 +80,8 @@ Status MemoryWorkQueue::check_lease(const ClaimedWork& work) const {
   return {};
 }
 
-std::vector<std::int64_t> MemoryWorkQueue::heartbeat(const std::vector<ClaimedWork>& held, Duration lease, Instant now) {
+std::vector<std::int64_t> MemoryWorkQueue::heartbeat(const std::vector<ClaimedWork>& held, Duration lease,
+                                                     Instant now) {
   std::vector<std::int64_t> still;
   for (const auto& work : held) {
     auto it = find(work);

@@ -204,12 +204,11 @@ Result<Operation> step(Operation operation, const OperationEvent& event, Instant
 
 asio::awaitable<Result<Operation>> create_operation(pg::Transaction& tx, NewOperation wanted) {
   PHX_CRASH_POINT("engine.operation.before_create");
-  PHX_CO_TRY(auto rows,
-             co_await tx.execute(sql::engine::create_operation,
-                                 pg::Params::of(wanted.id, wanted.tenant, wanted.kind, wanted.object_type,
-                                                wanted.object_id, wanted.object_name, wanted.first_step,
-                                                wanted.requested_by, wanted.work_queue, wanted.work_key,
-                                                wanted.time_allowed)));
+  PHX_CO_TRY(auto rows, co_await tx.execute(
+                            sql::engine::create_operation,
+                            pg::Params::of(wanted.id, wanted.tenant, wanted.kind, wanted.object_type, wanted.object_id,
+                                           wanted.object_name, wanted.first_step, wanted.requested_by,
+                                           wanted.work_queue, wanted.work_key, wanted.time_allowed)));
   auto operation = operation_from(rows[0]);
   PHX_CO_CHECK(co_await record_event(tx, event_about(operation, ChangeKind::kCreated)));
   co_return operation;
@@ -223,8 +222,7 @@ asio::awaitable<Result<Operation>> find_operation(pg::Transaction& tx, Uuid id) 
 
 asio::awaitable<Result<std::vector<Operation>>> lock_live_operations(pg::Transaction& tx, std::string object_type,
                                                                      Uuid object_id) {
-  PHX_CO_TRY(auto rows,
-             co_await tx.execute(sql::engine::lock_live_operations, pg::Params::of(object_type, object_id)));
+  PHX_CO_TRY(auto rows, co_await tx.execute(sql::engine::lock_live_operations, pg::Params::of(object_type, object_id)));
   std::vector<Operation> live;
   for (const auto row : rows) live.push_back(operation_from(row));
   co_return live;
@@ -257,8 +255,7 @@ asio::awaitable<Result<Operation>> request_retry(pg::Transaction& tx, Uuid id) {
 asio::awaitable<Result<int>> expire_overdue_operations(pg::Database& database, int max) {
   PHX_CO_TRY(auto tx, co_await database.begin(pg::Scope::worker(), Deadline::after(kSweepLimit)));
   PHX_CO_TRY(auto overdue, co_await tx.execute(sql::engine::overdue_operations, pg::Params::of(max)));
-  for (const auto row : overdue)
-    PHX_CO_CHECK(co_await apply_and_wake(tx, row.get<Uuid>(0), OperationDeadlinePassed{}));
+  for (const auto row : overdue) PHX_CO_CHECK(co_await apply_and_wake(tx, row.get<Uuid>(0), OperationDeadlinePassed{}));
   if (overdue.empty()) co_return 0;
   PHX_CRASH_POINT("engine.operation.before_expire_commit");
   PHX_CO_CHECK(co_await tx.commit());

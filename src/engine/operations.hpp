@@ -133,8 +133,8 @@ asio::awaitable<Result<Operation>> request_cancel(pg::Transaction& tx, Uuid id);
 /// Takes a failed (or waiting) one up again from the step it was at, with its time anew, and wakes its worker.
 asio::awaitable<Result<Operation>> request_retry(pg::Transaction& tx, Uuid id);
 
-/// Fails up to `max` live operations whose deadline passed and wakes their workers; returns how many. Two sweeps at once
-/// take different ones.
+/// Fails up to `max` live operations whose deadline passed and wakes their workers; returns how many. Two sweeps at
+/// once take different ones.
 asio::awaitable<Result<int>> expire_overdue_operations(pg::Database& database, int max = 100);
 /// expire_overdue_operations() each `pause` until cancelled; failures are logged. Run it in a TaskScope.
 asio::awaitable<void> sweep_overdue_operations(pg::Database& database, std::chrono::milliseconds pause);

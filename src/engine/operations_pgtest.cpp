@@ -54,8 +54,9 @@ struct Operations : ::testing::Test {
   }
   /// "CREATED 1, UPDATED 2": what the inbox holds about operations.
   std::string events() {
-    return db.value("select coalesce(string_agg(kind || ' ' || version, ', ' order by id), '') from phoenix.event_inbox"
-                    " where type = 'Operation'");
+    return db.value(
+        "select coalesce(string_agg(kind || ' ' || version, ', ' order by id), '') from phoenix.event_inbox"
+        " where type = 'Operation'");
   }
   std::string work() {
     return db.value("select count(*) from phoenix.work_queue where queue = 'compute.vm' and key = '" + kVm.to_string() +
@@ -147,7 +148,8 @@ TEST_F(Operations, LiveOnesOfAnObjectAreFoundOldestFirst) {
 
 TEST_F(Operations, AreWalledByTenant) {
   ASSERT_TRUE(create(wanted()));
-  for (const auto& result : {cancel(Scope::of_tenant(kB)), retry(Scope::of_tenant(kB)), apply(OperationStarted{}, Scope::of_tenant(kB))}) {
+  for (const auto& result :
+       {cancel(Scope::of_tenant(kB)), retry(Scope::of_tenant(kB)), apply(OperationStarted{}, Scope::of_tenant(kB))}) {
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().reason(), "operation.not_found");
   }
@@ -155,16 +157,18 @@ TEST_F(Operations, AreWalledByTenant) {
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().reason(), "pg.permission_denied");
   EXPECT_TRUE(create(wanted(*Uuid::parse("00000000-0000-7000-8000-0000000000e4"), std::nullopt), Scope::platform()));
-  auto stolen = db.run(db->execute(Scope::of_tenant(kA), pg::Sql::dynamic("test", "update operations set requested_by = 'x'"),
-                                   {}, Deadline::after(5s)));
+  auto stolen =
+      db.run(db->execute(Scope::of_tenant(kA), pg::Sql::dynamic("test", "update operations set requested_by = 'x'"), {},
+                         Deadline::after(5s)));
   ASSERT_FALSE(stolen);
   EXPECT_EQ(stolen.error().reason(), "pg.permission_denied");
 }
 
 TEST_F(Operations, TheTableRefusesWhatTheMachineNeverSays) {
   ASSERT_TRUE(create(wanted()));
-  for (const char* text : {"update phoenix.operations set state = 'DONE'", "update phoenix.operations set state = 'FAILED'",
-                           "update phoenix.operations set state = 'WAITING'", "update phoenix.operations set progress = 101"})
+  for (const char* text :
+       {"update phoenix.operations set state = 'DONE'", "update phoenix.operations set state = 'FAILED'",
+        "update phoenix.operations set state = 'WAITING'", "update phoenix.operations set progress = 101"})
     EXPECT_THROW(db.exec(text), std::runtime_error) << text;
 }
 

@@ -50,7 +50,8 @@ TEST(OperationStep, EveryEventInEveryState) {
       {"cancel requested", OperationCancelRequested{}, {S::kPending, S::kRunning, S::kWaiting, no, no, no}},
       {"cancelled", OperationCancelled{"r"}, {S::kCancelled, S::kCancelled, S::kCancelled, no, no, S::kCancelled}},
       {"retry", OperationRetryRequested{}, {no, no, S::kPending, no, S::kPending, no}},
-      {"deadline, too early", OperationDeadlinePassed{},
+      {"deadline, too early",
+       OperationDeadlinePassed{},
        {S::kPending, S::kRunning, S::kWaiting, S::kSucceeded, S::kFailed, S::kCancelled}},
   };
   for (const auto& c : cases)

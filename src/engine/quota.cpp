@@ -31,8 +31,8 @@ constexpr Dimension kDimensions[] = {{quota::kVcpus, "vCPUs"},
                                      {quota::kStorageGib, "GiB of storage"}};
 
 const Dimension* find_dimension(std::string_view name) {
-  const auto* found = std::find_if(std::begin(kDimensions), std::end(kDimensions),
-                                   [&](const Dimension& d) { return d.name == name; });
+  const auto* found =
+      std::find_if(std::begin(kDimensions), std::end(kDimensions), [&](const Dimension& d) { return d.name == name; });
   return found == std::end(kDimensions) ? nullptr : found;
 }
 
@@ -65,7 +65,8 @@ asio::awaitable<Result<std::map<std::string, QuotaLine>>> lock(pg::Transaction& 
   }
   for (const auto& amount : amounts)
     if (!lines.contains(amount.dimension))
-      co_return Error(Code::kFailedPrecondition, "quota.undefined", "The tenant has no quota '" + amount.dimension + "'.")
+      co_return Error(Code::kFailedPrecondition, "quota.undefined",
+                      "The tenant has no quota '" + amount.dimension + "'.")
           .with_field(amount.field);
   co_return lines;
 }
@@ -93,8 +94,8 @@ asio::awaitable<Status> reserve_quota(pg::Transaction& tx, Uuid tenant, std::vec
     const auto words = find_dimension(amount.dimension)->in_words;
     const auto left = std::max<std::int64_t>(line.maximum - line.used, 0);
     if (!message.empty()) message += ' ';
-    message += std::to_string(left) + " of " + std::to_string(line.maximum) + " " + std::string(words) +
-               " are left, " + std::to_string(amount.amount) + " were asked for.";
+    message += std::to_string(left) + " of " + std::to_string(line.maximum) + " " + std::string(words) + " are left, " +
+               std::to_string(amount.amount) + " were asked for.";
   }
   if (!message.empty())
     co_return Error(Code::kQuotaExceeded, "quota.exceeded", std::move(message))

@@ -56,7 +56,8 @@ asio::awaitable<Result<std::vector<QuotaLine>>> read_quota(pg::Transaction& tx, 
 /// The rows of a new tenant, with the maxima of its tier (table quota_defaults). Done twice is done once.
 asio::awaitable<Status> define_quotas(pg::Transaction& tx, Uuid tenant, std::string tier, UuidSource& ids);
 /// A maximum below what is used is allowed: nothing new fits until enough was given back.
-asio::awaitable<Status> set_quota_maximum(pg::Transaction& tx, Uuid tenant, std::string dimension, std::int64_t maximum);
+asio::awaitable<Status> set_quota_maximum(pg::Transaction& tx, Uuid tenant, std::string dimension,
+                                          std::int64_t maximum);
 
 /// A recorded number that is not the counted one.
 struct QuotaDrift {

@@ -38,8 +38,7 @@ struct Quota : ::testing::Test {
     }
   }
   Status maximum(std::string dimension, std::int64_t value, Scope scope = Scope::platform()) {
-    return in_transaction(db, scope,
-                          [&](pg::Transaction& tx) { return set_quota_maximum(tx, kA, dimension, value); });
+    return in_transaction(db, scope, [&](pg::Transaction& tx) { return set_quota_maximum(tx, kA, dimension, value); });
   }
   Status reserve(std::vector<QuotaAmount> amounts, Uuid tenant = kA, Scope scope = Scope::of_tenant(kA)) {
     return in_transaction(db, scope, [&](pg::Transaction& tx) { return reserve_quota(tx, tenant, amounts); });
@@ -85,7 +84,8 @@ TEST_F(Quota, ManyAgainstTenFreeSlotsExactlyTenPass) {
 
 TEST_F(Quota, NamesTheShortfallAndTheField) {
   ASSERT_TRUE(reserve({{"vcpus", 3, "input.vcpus"}}));
-  auto refused = reserve({{"instances", 1, "input"}, {"vcpus", 2, "input.vcpus"}, {"memory_mib", 8192, "input.memoryMib"}});
+  auto refused =
+      reserve({{"instances", 1, "input"}, {"vcpus", 2, "input.vcpus"}, {"memory_mib", 8192, "input.memoryMib"}});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), Code::kQuotaExceeded);
   EXPECT_EQ(refused.error().reason(), "quota.exceeded");
@@ -153,7 +153,8 @@ TEST_F(Quota, ATenantsReservationWaitsForNoOtherTenant) {
 }
 
 TEST_F(Quota, TheRecountFindsEachDrift) {
-  db.exec("create table phoenix.things (tenant_id uuid, vcpus int); grant select on phoenix.things to phoenix_platform");
+  db.exec(
+      "create table phoenix.things (tenant_id uuid, vcpus int); grant select on phoenix.things to phoenix_platform");
   static constexpr pg::Statement kThings{"test.things",
                                          "select tenant_id, 'vcpus', sum(vcpus)::bigint from things group by 1"};
   static constexpr pg::Statement kCount{"test.count", "select tenant_id, 'instances', count(*) from things group by 1"};
@@ -163,7 +164,8 @@ TEST_F(Quota, TheRecountFindsEachDrift) {
   db.exec("insert into phoenix.things values ('" + kA.to_string() + "', 3)");
   EXPECT_TRUE(recount().empty());
   db.exec("insert into phoenix.things values ('" + kA.to_string() + "', 1)");
-  db.exec("update phoenix.quotas set used = 7 where dimension = 'storage_gib' and tenant_id = '" + kB.to_string() + "'");
+  db.exec("update phoenix.quotas set used = 7 where dimension = 'storage_gib' and tenant_id = '" + kB.to_string() +
+          "'");
   const auto drift = recount();
   ASSERT_EQ(drift.size(), 3u);
   EXPECT_EQ(drift[0].dimension, "instances");

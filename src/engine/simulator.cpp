@@ -123,9 +123,7 @@ struct Runner {
     result.seed = seed;
     try {
       play(sim, entry);
-    } catch (const Violation& violation) {
-      result.failure = violation.what();
-    }
+    } catch (const Violation& violation) { result.failure = violation.what(); }
     result.hash = sim.hash_;
     result.steps = sim.steps_run_;
     result.faults = sim.faults_;

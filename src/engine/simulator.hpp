@@ -41,13 +41,13 @@ using ProcessId = std::size_t;
 
 /// How often a fault strikes where it may, in thousandths.
 struct FaultRates {
-  std::uint64_t crash = 25;          ///< at each crash point
-  std::uint64_t stall = 6;           ///< at each step of a process: stands still for up to `stall_max`
-  std::uint64_t lost_request = 40;   ///< a call never arrives
-  std::uint64_t lost_answer = 40;    ///< it arrives, nobody hears of it
-  std::uint64_t duplicate = 40;      ///< it arrives twice
-  std::uint64_t late = 60;           ///< it arrives after the caller stopped waiting
-  std::uint64_t lost_commit = 15;    ///< the answer to a commit is lost; half of those did commit
+  std::uint64_t crash = 25;         ///< at each crash point
+  std::uint64_t stall = 6;          ///< at each step of a process: stands still for up to `stall_max`
+  std::uint64_t lost_request = 40;  ///< a call never arrives
+  std::uint64_t lost_answer = 40;   ///< it arrives, nobody hears of it
+  std::uint64_t duplicate = 40;     ///< it arrives twice
+  std::uint64_t late = 60;          ///< it arrives after the caller stopped waiting
+  std::uint64_t lost_commit = 15;   ///< the answer to a commit is lost; half of those did commit
   Duration stall_max = std::chrono::minutes(2);
 };
 

@@ -22,7 +22,8 @@ class CounterWorld : public World {
   void tick() {
     sim_.transact(store_, "counter", [](int& count) { return ++count, true; });
     sim_.call<int>(
-        process_, "tell", 1s, [this] { return told_ = std::max(told_, store_); }, [this](std::optional<int> told) {
+        process_, "tell", 1s, [this] { return told_ = std::max(told_, store_); },
+        [this](std::optional<int> told) {
           if (told) sim_.probe("told");
         });
     sim_.after(process_, 100ms, "tick", [this] { tick(); });
@@ -74,8 +75,8 @@ TEST(Simulator, EachFaultStrikes) {
     probes.insert(result.probes.begin(), result.probes.end());
     for (const auto& [point, count] : result.crashes) points.insert(point);
   }
-  for (const char* probe : {"sim.crash", "sim.stall", "sim.lost_request", "sim.lost_answer", "sim.duplicate", "sim.late",
-                            "sim.timeout", "sim.commit_unknown", "told"})
+  for (const char* probe : {"sim.crash", "sim.stall", "sim.lost_request", "sim.lost_answer", "sim.duplicate",
+                            "sim.late", "sim.timeout", "sim.commit_unknown", "told"})
     EXPECT_TRUE(probes.contains(probe)) << probe;
   EXPECT_EQ(points, (std::set<std::string>{"counter.after_commit", "counter.before_commit"}));
 }

@@ -23,9 +23,7 @@ constexpr auto kQueueLimit = 10s;
 /// A transaction that enqueues may commit this much later than one that got a later time.
 constexpr Duration kCommitSlack = 5s;
 
-Error lease_lost() {
-  return {Code::kAborted, "work.lease_lost", "The work has passed to another worker."};
-}
+Error lease_lost() { return {Code::kAborted, "work.lease_lost", "The work has passed to another worker."}; }
 
 }  // namespace
 
@@ -39,8 +37,8 @@ asio::awaitable<Status> enqueue(pg::Transaction& tx, Work work) {
 
 asio::awaitable<Status> complete(pg::Transaction& tx, ClaimedWork work) {
   PHX_CRASH_POINT("engine.work.before_complete");
-  PHX_CO_TRY(auto gone, co_await tx.execute(sql::engine::complete_work,
-                                            pg::Params::of(work.id, work.fence, work.generation)));
+  PHX_CO_TRY(auto gone,
+             co_await tx.execute(sql::engine::complete_work, pg::Params::of(work.id, work.fence, work.generation)));
   if (gone.affected() == 1) co_return Status();
   PHX_CO_TRY(auto kept, co_await tx.execute(sql::engine::release_work, pg::Params::of(work.id, work.fence)));
   if (kept.affected() == 1) co_return Status();
@@ -49,8 +47,8 @@ asio::awaitable<Status> complete(pg::Transaction& tx, ClaimedWork work) {
 
 asio::awaitable<Status> retry_later(pg::Transaction& tx, ClaimedWork work, Duration delay, std::string reason) {
   PHX_CRASH_POINT("engine.work.before_retry_later");
-  PHX_CO_TRY(auto kept, co_await tx.execute(sql::engine::retry_work, pg::Params::of(work.id, work.fence, work.generation,
-                                                                                    delay, reason)));
+  PHX_CO_TRY(auto kept, co_await tx.execute(sql::engine::retry_work,
+                                            pg::Params::of(work.id, work.fence, work.generation, delay, reason)));
   if (kept.affected() == 1) co_return Status();
   co_return lease_lost();
 }
@@ -71,9 +69,9 @@ WorkQueue::WorkQueue(pg::Database& database, const Clock& clock, std::string que
 asio::awaitable<Result<std::vector<ClaimedWork>>> WorkQueue::claim(int max) {
   const auto bound = low_water_.bound(clock_.monotonic());
   const Instant from(Duration(bound == LowWater::kNone ? 0 : bound));
-  PHX_CO_TRY(auto rows, co_await database_.execute(pg::Scope::worker(), sql::engine::claim_work,
-                                                   pg::Params::of(queue_, from, max, lease_),
-                                                   Deadline::after(kQueueLimit)));
+  PHX_CO_TRY(auto rows,
+             co_await database_.execute(pg::Scope::worker(), sql::engine::claim_work,
+                                        pg::Params::of(queue_, from, max, lease_), Deadline::after(kQueueLimit)));
   std::vector<ClaimedWork> claimed;
   claimed.reserve(static_cast<std::size_t>(rows.size()));
   for (const auto row : rows) {
@@ -112,8 +110,8 @@ asio::awaitable<Result<std::vector<std::int64_t>>> WorkQueue::heartbeat(std::vec
 // Worker
 
 struct Worker::Lane {
-  Lane(asio::any_io_executor executor, pg::Database& database, const Clock& clock, std::string name, WorkHandler handler_,
-       QueueOptions options_)
+  Lane(asio::any_io_executor executor, pg::Database& database, const Clock& clock, std::string name,
+       WorkHandler handler_, QueueOptions options_)
       : queue(database, clock, std::move(name), options_.lease),
         handler(std::move(handler_)),
         options(options_),

@@ -6,9 +6,9 @@
 /// is done once more.
 ///
 /// **Claims** take a batch by SKIP LOCKED, with a lease and a fencing number that only ever grows. Whoever loses the
-/// lease (slow, paused, cut off) cannot complete or postpone the work any more: kAborted "work.lease_lost". A claim scans
-/// from a low-water mark, so rows deleted under somebody's old snapshot do not slow it down; rows the mark passed by
-/// (late commits, leases that ran out) are found at its reset, within the length of a lease.
+/// lease (slow, paused, cut off) cannot complete or postpone the work any more: kAborted "work.lease_lost". A claim
+/// scans from a low-water mark, so rows deleted under somebody's old snapshot do not slow it down; rows the mark passed
+/// by (late commits, leases that ran out) are found at its reset, within the length of a lease.
 /// **Times** are phoenix.now(). A lease is judged locally by the monotonic clock from before it was asked for.
 /// **Locks**: the object's row first, then its work row, for everybody.
 ///
@@ -136,7 +136,9 @@ struct WorkResult {
 
   static WorkResult done() { return {}; }
   static WorkResult settled() { return {Kind::kSettled, {}, {}}; }
-  static WorkResult again(std::optional<Duration> after, std::string why) { return {Kind::kAgain, after, std::move(why)}; }
+  static WorkResult again(std::optional<Duration> after, std::string why) {
+    return {Kind::kAgain, after, std::move(why)};
+  }
 };
 
 /// A plain function that returns an awaitable (never a coroutine lambda with captures). An error is logged and tried

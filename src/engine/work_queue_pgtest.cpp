@@ -94,8 +94,8 @@ TEST(WorkQueue, TenantsAskForWorkButSeeAndTakeOnlyTheirOwn) {
   put(db, {"q", "k", kA}, Scope::of_tenant(kA));
   put(db, {"q", "k", kB}, Scope::of_tenant(kB));
   EXPECT_EQ(db.value("select count(*) from phoenix.work_queue"), "2");
-  auto foreign = in_transaction(db, Scope::of_tenant(kA),
-                                [&](pg::Transaction& tx) { return enqueue(tx, Work{"q", "x", kB}); });
+  auto foreign =
+      in_transaction(db, Scope::of_tenant(kA), [&](pg::Transaction& tx) { return enqueue(tx, Work{"q", "x", kB}); });
   ASSERT_FALSE(foreign);
   EXPECT_EQ(foreign.error().reason(), "pg.permission_denied");
   const auto sql = [](const char* text) { return pg::Sql::dynamic("test", text); };
@@ -155,7 +155,8 @@ TEST(WorkQueue, TheLowWaterMarkPassesDeletedRowsAndIsReset) {
   // A row that appears below the mark, as from a very late commit: not seen before the reset, seen after it.
   clock.advance(6s);
   db.set_now(clock.now());
-  db.exec("insert into phoenix.work_queue (queue, key, run_at) values ('q', 'late', phoenix.now() - interval '1 hour')");
+  db.exec(
+      "insert into phoenix.work_queue (queue, key, run_at) values ('q', 'late', phoenix.now() - interval '1 hour')");
   EXPECT_TRUE(take(db, queue).empty()) << "the scan begins above it";
   clock.advance(5s);
   db.set_now(clock.now());
@@ -171,10 +172,11 @@ TEST(WorkQueue, AClaimReadsNoRowDeletedBelowTheMark) {
   auto old = db.run(db->begin(Scope::platform(), Deadline::after(60s), {pg::Isolation::kRepeatableRead, true}));
   ASSERT_TRUE(old);
   ASSERT_TRUE(db.run(old->execute(pg::Sql::dynamic("test", "select count(*) from tenants"))));
-  db.exec("insert into phoenix.work_queue (queue, key, run_at)"
-          " select 'q', 'k' || n, phoenix.now() - interval '1 hour' from generate_series(1, 20000) n;"
-          "delete from phoenix.work_queue; analyze phoenix.work_queue;"
-          "insert into phoenix.work_queue (queue, key, run_at) values ('q', 'live', phoenix.now())");
+  db.exec(
+      "insert into phoenix.work_queue (queue, key, run_at)"
+      " select 'q', 'k' || n, phoenix.now() - interval '1 hour' from generate_series(1, 20000) n;"
+      "delete from phoenix.work_queue; analyze phoenix.work_queue;"
+      "insert into phoenix.work_queue (queue, key, run_at) values ('q', 'live', phoenix.now())");
   const auto buffers = [&](const char* from) {
     std::string plan;
     for (const auto& line : db.exec(fmt::format(
@@ -294,13 +296,12 @@ TEST_F(WorkerTest, ALostLeaseIsNoticed) {
   recorder.hang = true;
   put(db, {"q", "k"});
   std::shared_ptr<const Lease> lease;
-  worker.handle(
-      "q",
-      [&](WorkContext context) {
-        lease = context.lease;
-        return recorder.handle(std::move(context));
-      },
-      {.lease = 400ms});
+  worker.handle("q",
+                [&](WorkContext context) {
+                  lease = context.lease;
+                  return recorder.handle(std::move(context));
+                },
+                {.lease = 400ms});
   worker.start();
   db.run(until_busy(recorder));
   EXPECT_TRUE(lease->held());

@@ -16,8 +16,8 @@ using namespace phx;
 using engine::sim::RunResult;
 using engine::sim::WorldEntry;
 
-constexpr std::uint64_t kRerunEvery = 20;     // 5 % of the seeds run twice
-constexpr std::uint64_t kProbesFrom = 100;    // seeds that must suffice to reach each probe
+constexpr std::uint64_t kRerunEvery = 20;   // 5 % of the seeds run twice
+constexpr std::uint64_t kProbesFrom = 100;  // seeds that must suffice to reach each probe
 constexpr std::size_t kFailuresMax = 5;
 
 struct Options {
@@ -41,14 +41,22 @@ bool parse(int argc, char** argv, Options& options) {
   };
   for (int i = 1; i < argc; ++i) {
     const std::string_view name = argv[i];
-    if (name == "--trace") options.trace = true;
-    else if (name == "--list") options.list = true;
-    else if (i + 1 == argc) return false;
-    else if (name == "--seeds" && number(argv[i + 1], options.seeds)) ++i;
-    else if (name == "--from" && number(argv[i + 1], options.from)) ++i;
-    else if (name == "--world") options.world = argv[++i];
-    else if (name == "--regressions") options.regressions = argv[++i];
-    else return false;
+    if (name == "--trace")
+      options.trace = true;
+    else if (name == "--list")
+      options.list = true;
+    else if (i + 1 == argc)
+      return false;
+    else if (name == "--seeds" && number(argv[i + 1], options.seeds))
+      ++i;
+    else if (name == "--from" && number(argv[i + 1], options.from))
+      ++i;
+    else if (name == "--world")
+      options.world = argv[++i];
+    else if (name == "--regressions")
+      options.regressions = argv[++i];
+    else
+      return false;
   }
   return true;
 }

@@ -40,8 +40,8 @@ struct Store {
   MemoryWorkQueue queue;
   std::map<Uuid, Operation> operations;
   std::map<Uuid, int> parts_done;
-  std::map<std::string, Uuid> keys;                     // idempotency
-  std::vector<std::pair<Uuid, std::int64_t>> events;    // operation, version
+  std::map<std::string, Uuid> keys;                   // idempotency
+  std::vector<std::pair<Uuid, std::int64_t>> events;  // operation, version
 };
 
 enum class Answer { kMade, kBusy, kStale, kImpossible };
@@ -180,7 +180,8 @@ class OperationsWorld : public engine::sim::World {
   void ask(const Uuid& id, bool cancel) {
     sim_.transact(store_, "api.ask", [&](Store& store) {
       const bool failed = store.operations.at(id).state == OperationState::kFailed;
-      const bool accepted = cancel ? apply(store, id, OperationCancelRequested{}) : apply(store, id, OperationRetryRequested{});
+      const bool accepted =
+          cancel ? apply(store, id, OperationCancelRequested{}) : apply(store, id, OperationRetryRequested{});
       if (!accepted) return false;
       if (!cancel && failed) sim_.probe("operation.retried");
       store.queue.enqueue({kQueue, id.to_string(), {}, {}}, sim_.now());
@@ -363,18 +364,27 @@ engine::sim::WorldEntry entry(std::string name, std::string about, Flaws flaws) 
 
 engine::sim::WorldEntry operations_world() {
   auto world = entry("operations", "durable operations: clients, two workers, a sweep, a site", {});
-  world.probes = {"operation.succeeded", "operation.failed", "operation.cancelled", "operation.deadline",
-                  "operation.retried", "api.replayed", "work.lease_lost", "work.lease_ran_out_here",
-                  "site.stale_refused", "sim.crash", "sim.stall", "sim.lost_request", "sim.lost_answer",
-                  "sim.duplicate", "sim.late", "sim.timeout", "sim.commit_unknown"};
-  world.crash_points = {"api.create.before_commit",       "api.create.after_commit",
-                        "api.ask.before_commit",          "api.ask.after_commit",
-                        "sweeper.before_commit",          "sweeper.after_commit",
-                        "worker.claim.before_commit",     "worker.claim.after_commit",
-                        "worker.heartbeat.before_commit", "worker.heartbeat.after_commit",
-                        "worker.take_up.before_commit",   "worker.take_up.after_commit",
-                        "worker.made.before_commit",      "worker.made.after_commit",
-                        "worker.before_call",             "worker.after_call"};
+  world.probes = {
+      "operation.succeeded", "operation.failed",  "operation.cancelled",     "operation.deadline", "operation.retried",
+      "api.replayed",        "work.lease_lost",   "work.lease_ran_out_here", "site.stale_refused", "sim.crash",
+      "sim.stall",           "sim.lost_request",  "sim.lost_answer",         "sim.duplicate",      "sim.late",
+      "sim.timeout",         "sim.commit_unknown"};
+  world.crash_points = {"api.create.before_commit",
+                        "api.create.after_commit",
+                        "api.ask.before_commit",
+                        "api.ask.after_commit",
+                        "sweeper.before_commit",
+                        "sweeper.after_commit",
+                        "worker.claim.before_commit",
+                        "worker.claim.after_commit",
+                        "worker.heartbeat.before_commit",
+                        "worker.heartbeat.after_commit",
+                        "worker.take_up.before_commit",
+                        "worker.take_up.after_commit",
+                        "worker.made.before_commit",
+                        "worker.made.after_commit",
+                        "worker.before_call",
+                        "worker.after_call"};
   return world;
 }
 

@@ -2,8 +2,6 @@
 
 namespace phx::sim_worlds {
 
-std::vector<engine::sim::WorldEntry> worlds() {
-  return {operations_world(), canary_world(), unfenced_canary_world()};
-}
+std::vector<engine::sim::WorldEntry> worlds() { return {operations_world(), canary_world(), unfenced_canary_world()}; }
 
 }  // namespace phx::sim_worlds
