@@ -239,9 +239,9 @@ asio::awaitable<Status> QemuHypervisor::Impl::open() {
   PHX_CO_CHECK(uids_.load());
   PHX_CO_CHECK(watcher_.open());
   scope_.spawn("console-watch", watcher_.run());
-  PHX_CO_CHECK(co_await on_pool([this]() -> Status {
-    GuestFolder::clear_leftovers(guests_folder_);
-    images_.clear_leftovers();
+  PHX_CO_CHECK(co_await on_pool([guests = guests_folder_, images = images_]() -> Status {
+    GuestFolder::clear_leftovers(guests);
+    images.clear_leftovers();
     return {};
   }));
   for (const auto& id : GuestFolder::all(guests_folder_)) scope_.spawn("adopt", adopt_at_open(find(id)));
@@ -502,10 +502,10 @@ asio::awaitable<Result<GuestObservation>> QemuHypervisor::Impl::observe(Uuid id)
 }
 
 asio::awaitable<Result<std::vector<FoundGuest>>> QemuHypervisor::Impl::list() {
-  co_return co_await on_pool([this]() -> Result<std::vector<FoundGuest>> {
+  co_return co_await on_pool([guests = guests_folder_]() -> Result<std::vector<FoundGuest>> {
     std::vector<FoundGuest> out;
-    for (const auto& id : GuestFolder::all(guests_folder_)) {
-      const GuestFolder folder(guests_folder_, id);
+    for (const auto& id : GuestFolder::all(guests)) {
+      const GuestFolder folder(guests, id);
       const auto identity = folder.identity();
       const auto lock = folder.try_lock();
       if (!identity || !lock) continue;  // removed meanwhile
@@ -525,17 +525,18 @@ asio::awaitable<Result<GuestUsage>> QemuHypervisor::Impl::usage(Uuid id) {
   GuestUsage out;
   out.disk_bytes = guest->folder.disk_bytes();
   const auto pid = guest->process->pid;
-  PHX_CO_TRY(const auto stat, read_file(fmt::format("/proc/{}/stat", pid), 4096));
-  PHX_CO_TRY(const auto memory, read_file(fmt::format("/proc/{}/statm", pid), 4096));
+  const auto stat = read_file(fmt::format("/proc/{}/stat", pid), 4096);
+  const auto memory = read_file(fmt::format("/proc/{}/statm", pid), 4096);
+  if (!stat || !memory) co_return not_running();
   // Fields 14 and 15 (user and system time); the name in field 2 may hold spaces.
-  const auto after_name = stat.rfind(')');
-  if (after_name == stat.npos) co_return not_running();
+  const auto after_name = stat->rfind(')');
+  if (after_name == stat->npos) co_return not_running();
   unsigned long user = 0;
   unsigned long system = 0;
   long resident = 0;
-  if (std::sscanf(stat.c_str() + after_name + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+  if (std::sscanf(stat->c_str() + after_name + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
                   &system) != 2 ||
-      std::sscanf(memory.c_str(), "%*d %ld", &resident) != 1)
+      std::sscanf(memory->c_str(), "%*d %ld", &resident) != 1)
     co_return unknown("unreadable /proc");
   out.cpu_seconds = static_cast<double>(user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
   out.resident_bytes = std::int64_t{resident} * ::sysconf(_SC_PAGESIZE);
@@ -610,6 +611,9 @@ asio::awaitable<Status> QemuHypervisor::Impl::launch(GuestPtr guest, GuestSpec s
   program.argv.push_back(options_.qemu_binary);
   for (auto& argument : qemu_arguments(spec, options_, kvm)) program.argv.push_back(std::move(argument));
   program.env = {"PATH=/usr/bin:/bin", "LC_ALL=C", "TMPDIR=/tmp"};
+  // systemd-run finds a user's own manager by this.
+  if (const char* runtime = scope ? ::getenv("XDG_RUNTIME_DIR") : nullptr)
+    program.env.push_back(fmt::format("XDG_RUNTIME_DIR={}", runtime));
   program.cwd = guest->folder.run_path();
   program.stdout_path = program.stderr_path = guest->folder.qemu_log_path();
   program.fds = {{lock.get(), 3}};
@@ -898,12 +902,12 @@ asio::awaitable<Status> QemuHypervisor::Impl::type(GuestPtr guest, std::string b
 
 asio::awaitable<Result<ImageFile>> QemuHypervisor::Impl::import_image(std::string file, ImageFormat format) {
   const auto turn = co_await import_turn_.lock();
-  co_return co_await on_pool([this, file = std::move(file), format] { return images_.import(file, format); });
+  co_return co_await on_pool([images = images_, file = std::move(file), format] { return images.import(file, format); });
 }
 
 asio::awaitable<Status> QemuHypervisor::Impl::remove_image(std::string sha256) {
   const auto turn = co_await import_turn_.lock();
-  co_return co_await on_pool([this, sha256 = std::move(sha256)] { return images_.remove(sha256); });
+  co_return co_await on_pool([images = images_, sha256 = std::move(sha256)] { return images.remove(sha256); });
 }
 
 asio::awaitable<Status> QemuHypervisor::Impl::boot_probe(GuestSpec spec) {

@@ -29,20 +29,6 @@ std::string text_of(const json::object& object, std::string_view key) {
   return value && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
-/// Ends the greeting's wait by closing the socket; whoever reads then fails.
-class Alarm {
- public:
-  Alarm(asio::local::stream_protocol::socket& socket, std::chrono::milliseconds limit)
-      : timer_(socket.get_executor(), limit) {
-    timer_.async_wait([&socket](boost::system::error_code cancelled) {
-      if (!cancelled) socket.cancel();
-    });
-  }
-
- private:
-  asio::steady_timer timer_;
-};
-
 }  // namespace
 
 Result<asio::local::stream_protocol::socket> connect_in_folder(const asio::any_io_executor& executor,
@@ -70,7 +56,11 @@ asio::awaitable<Result<std::shared_ptr<QmpClient>>> QmpClient::open(asio::local:
   auto self = std::make_shared<QmpClient>(std::move(socket), std::move(on_event), answer_limit);
   {
     // A busy monitor lets a second client connect and says nothing, for ever.
-    const Alarm alarm(self->socket_, greeting_limit);
+    // Closing ends the read; the weak pointer because the alarm may already be on its way when the greeting comes.
+    asio::steady_timer alarm(self->socket_.get_executor(), greeting_limit);
+    alarm.async_wait([weak = std::weak_ptr(self)](boost::system::error_code cancelled) {
+      if (const auto late = weak.lock(); late && !cancelled) late->close();
+    });
     PHX_CO_TRY(const auto line, co_await self->read_line());
     boost::system::error_code malformed;
     const auto greeting = json::parse(line, malformed);
