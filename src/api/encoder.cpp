@@ -86,34 +86,34 @@ std::string uuid_text(const Cell& cell) {
   return id.to_string();
 }
 
-void gather(Plan& plan, const ObjectShape& shape, const Cell* cells);
+void gather(PlanRun& run, const ObjectShape& shape, const Cell* cells);
 
-void gather(Plan& plan, const ConnectionShape& shape, const CellTable& rows) {
+void gather(PlanRun& run, const ConnectionShape& shape, const CellTable& rows) {
   const std::size_t shown = std::min(rows.size(), static_cast<std::size_t>(shape.first));
   for (const auto& part : shape.parts)
     for (std::size_t i = 0; i < shown; ++i) {
-      if (part.kind == ConnectionShape::Part::Kind::kNodes) gather(plan, part.nodes, rows.row(i));
+      if (part.kind == ConnectionShape::Part::Kind::kNodes) gather(run, part.nodes, rows.row(i));
       for (const auto& [group, node] : part.edge)
-        if (node.table) gather(plan, node, rows.row(i));
+        if (node.table) gather(run, node, rows.row(i));
     }
 }
 
-void gather(Plan& plan, const ObjectShape& shape, const Cell* cells) {
+void gather(PlanRun& run, const ObjectShape& shape, const Cell* cells) {
   for (const Item& item : shape.items) {
     switch (item.kind) {
       case Item::Kind::kResolver: {
-        ResolverUse& use = plan.resolvers[item.resolver];
+        const ResolverUse& use = run.plan->resolvers[item.resolver];
         json::object row;
         for (std::size_t i = 0; i < use.columns.size(); ++i)
           row[use.field->needed_columns[i]] = cell_to_json(cells[use.columns[i]]);
-        use.rows.push_back(std::move(row));
+        run.computed[item.resolver].rows.push_back(std::move(row));
         break;
       }
       case Item::Kind::kOne:
-        if (!cells[item.column].null()) gather(plan, *item.object, cells);
+        if (!cells[item.column].null()) gather(run, *item.object, cells);
         break;
       case Item::Kind::kMany:
-        if (item.column >= 0) gather(plan, *item.connection, CellTable(cells[item.column].view()));
+        if (item.column >= 0) gather(run, *item.connection, CellTable(cells[item.column].view()));
         break;
       default: break;
     }
@@ -180,14 +180,14 @@ json::value cell_to_json(const Cell& cell) {
   }
 }
 
-void gather_resolver_rows(Plan& plan, const CellTable& rows) {
-  if (plan.resolvers.empty()) return;
-  if (plan.connection) {
-    gather(plan, *plan.connection, rows);
+void gather_resolver_rows(PlanRun& run, const CellTable& rows) {
+  if (run.computed.empty()) return;
+  if (run.plan->connection) {
+    gather(run, *run.plan->connection, rows);
   } else {
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      for (ResolverUse& use : plan.resolvers) use.row_begin.push_back(use.rows.size());
-      gather(plan, *plan.object, rows.row(i));
+      for (PlanRun::Computed& use : run.computed) use.row_begin.push_back(use.rows.size());
+      gather(run, *run.plan->object, rows.row(i));
     }
   }
 }
@@ -198,18 +198,18 @@ void Encoder::error(const FieldGroup& group, const Error& error) {
   path_.pop_back();
 }
 
-bool Encoder::connection(Plan& plan, const FieldGroup& group, const CellTable* rows, std::int64_t count) {
+bool Encoder::connection(PlanRun& run, const FieldGroup& group, const CellTable* rows, std::int64_t count) {
   path_.push_back({group.key});
   const std::size_t mark = out_.size();
-  const bool ok = settle(mark, page(plan, *plan.connection, rows, count), group.field->type.is_non_null(), group);
+  const bool ok = settle(mark, page(run, *run.plan->connection, rows, count), group.field->type.is_non_null(), group);
   path_.pop_back();
   return ok;
 }
 
-bool Encoder::row(Plan& plan, const FieldGroup& group, const CellTable& rows, int row) {
+bool Encoder::row(PlanRun& run, const FieldGroup& group, const CellTable& rows, int row) {
   path_.push_back({group.key});
   const std::size_t mark = out_.size();
-  const Outcome outcome = row < 0 ? Outcome::kNull : whole_row(plan, rows, row);
+  const Outcome outcome = row < 0 ? Outcome::kNull : whole_row(run, rows, row);
   const bool ok = settle(mark, outcome, group.field->type.is_non_null(), group);
   path_.pop_back();
   return ok;
@@ -258,14 +258,14 @@ void Encoder::key(const FieldGroup& group, bool first) {
   out_ += "\":";
 }
 
-Encoder::Outcome Encoder::object(Plan& plan, const ObjectShape& shape, const Cell* cells) {
+Encoder::Outcome Encoder::object(PlanRun& run, const ObjectShape& shape, const Cell* cells) {
   const std::size_t mark = out_.size();
   out_ += '{';
   bool failed = false;
   for (const Item& each : shape.items) {
     key(*each.group, &each == shape.items.data());
     // All items are visited also after a failure: resolvers' values are taken in order.
-    if (!item(plan, each, shape, cells)) failed = true;
+    if (!item(run, each, shape, cells)) failed = true;
   }
   out_ += '}';
   if (!failed) return Outcome::kWritten;
@@ -273,12 +273,12 @@ Encoder::Outcome Encoder::object(Plan& plan, const ObjectShape& shape, const Cel
   return Outcome::kFailed;
 }
 
-Encoder::Outcome Encoder::whole_row(Plan& plan, const CellTable& rows, int row) {
-  for (ResolverUse& use : plan.resolvers) use.next = use.row_begin[static_cast<std::size_t>(row)];
-  return object(plan, *plan.object, rows.row(static_cast<std::size_t>(row)));
+Encoder::Outcome Encoder::whole_row(PlanRun& run, const CellTable& rows, int row) {
+  for (PlanRun::Computed& use : run.computed) use.next = use.row_begin[static_cast<std::size_t>(row)];
+  return object(run, *run.plan->object, rows.row(static_cast<std::size_t>(row)));
 }
 
-bool Encoder::item(Plan& plan, const Item& item, const ObjectShape& shape, const Cell* cells) {
+bool Encoder::item(PlanRun& run, const Item& item, const ObjectShape& shape, const Cell* cells) {
   const FieldGroup& group = *item.group;
   const std::size_t mark = out_.size();
   Outcome outcome = Outcome::kNull;
@@ -290,21 +290,21 @@ bool Encoder::item(Plan& plan, const Item& item, const ObjectShape& shape, const
       break;
     case Item::Kind::kColumn: outcome = column(group, item.column_kind, cells[item.column]); break;
     case Item::Kind::kOne:
-      if (!cells[item.column].null()) outcome = object(plan, *item.object, cells);
+      if (!cells[item.column].null()) outcome = object(run, *item.object, cells);
       break;
     case Item::Kind::kMany: {
       const ConnectionShape& nested = *item.connection;
       const std::int64_t count = nested.count_column < 0 ? 0 : pg::decode_int(cells[nested.count_column].view());
       if (item.column >= 0) {
         const CellTable rows(cells[item.column].view());
-        outcome = page(plan, nested, &rows, count);
+        outcome = page(run, nested, &rows, count);
       } else {
-        outcome = page(plan, nested, nullptr, count);
+        outcome = page(run, nested, nullptr, count);
       }
       break;
     }
     case Item::Kind::kResolver: {
-      ResolverUse& use = plan.resolvers[item.resolver];
+      PlanRun::Computed& use = run.computed[item.resolver];
       if (use.error) {
         outcome = fail(group, *use.error);
       } else {
@@ -320,7 +320,7 @@ bool Encoder::item(Plan& plan, const Item& item, const ObjectShape& shape, const
   return ok;
 }
 
-Encoder::Outcome Encoder::page(Plan& plan, const ConnectionShape& shape, const CellTable* rows, std::int64_t count) {
+Encoder::Outcome Encoder::page(PlanRun& run, const ConnectionShape& shape, const CellTable* rows, std::int64_t count) {
   using Part = ConnectionShape::Part::Kind;
   const std::size_t mark = out_.size();
   const std::size_t shown = rows ? std::min(rows->size(), static_cast<std::size_t>(shape.first)) : 0;
@@ -332,7 +332,7 @@ Encoder::Outcome Encoder::page(Plan& plan, const ConnectionShape& shape, const C
     switch (part.kind) {
       case Part::kNodes:
       case Part::kEdges:
-        if (!list(plan, shape, part, *rows, shown)) failed = true;
+        if (!list(run, shape, part, *rows, shown)) failed = true;
         break;
       case Part::kPageInfo: page_info(shape, part, *rows, shown); break;
       case Part::kTotalCount: out_ += std::to_string(std::min(count, kCountCap)); break;
@@ -347,7 +347,7 @@ Encoder::Outcome Encoder::page(Plan& plan, const ConnectionShape& shape, const C
   return Outcome::kFailed;
 }
 
-bool Encoder::list(Plan& plan, const ConnectionShape& shape, const ConnectionShape::Part& part, const CellTable& rows,
+bool Encoder::list(PlanRun& run, const ConnectionShape& shape, const ConnectionShape::Part& part, const CellTable& rows,
                    std::size_t shown) {
   // Both lists are [T!]!: a failed element fails the list, and the connection with it.
   bool failed = false;
@@ -355,8 +355,8 @@ bool Encoder::list(Plan& plan, const ConnectionShape& shape, const ConnectionSha
   for (std::size_t i = 0; i < shown; ++i) {
     if (i > 0) out_ += ',';
     path_.push_back({{}, static_cast<std::int64_t>(i)});
-    const Outcome outcome = part.kind == ConnectionShape::Part::Kind::kNodes ? object(plan, part.nodes, rows.row(i))
-                                                                             : edge(plan, shape, part, rows.row(i));
+    const Outcome outcome = part.kind == ConnectionShape::Part::Kind::kNodes ? object(run, part.nodes, rows.row(i))
+                                                                             : edge(run, shape, part, rows.row(i));
     if (outcome != Outcome::kWritten) failed = true;
     path_.pop_back();
   }
@@ -364,7 +364,7 @@ bool Encoder::list(Plan& plan, const ConnectionShape& shape, const ConnectionSha
   return !failed;
 }
 
-Encoder::Outcome Encoder::edge(Plan& plan, const ConnectionShape& shape, const ConnectionShape::Part& part,
+Encoder::Outcome Encoder::edge(PlanRun& run, const ConnectionShape& shape, const ConnectionShape::Part& part,
                                const Cell* cells) {
   bool failed = false;
   out_ += '{';
@@ -374,7 +374,7 @@ Encoder::Outcome Encoder::edge(Plan& plan, const ConnectionShape& shape, const C
     first = false;
     if (node.table) {
       path_.push_back({group->key});
-      if (object(plan, node, cells) != Outcome::kWritten) failed = true;
+      if (object(run, node, cells) != Outcome::kWritten) failed = true;
       path_.pop_back();
     } else if (group->name() == "cursor") {
       cursor(shape, cells);
@@ -524,7 +524,7 @@ Encoder::Outcome Encoder::complete_object(const FieldGroup& group, const json::v
     const auto id = Uuid::parse(std::string_view(value.as_string()));
     const auto row = id ? table.row_of.find(*id) : table.row_of.end();
     if (row == table.row_of.end()) return Outcome::kNull;
-    return whole_row(table.plan, table.cells, row->second);
+    return whole_row(*table.run, table.cells, row->second);
   }
   if (!value.is_object())
     return fail(group, internal_error("api.resolver", "an object was expected for " + group.field->name));

@@ -45,7 +45,7 @@ class CellTable {
 
 /// Rows that were read for ids found in a resolver's or mutation's answer, by the field they stand in.
 struct TableRows {
-  Plan plan;
+  std::optional<PlanRun> run;
   pg::Rows rows;
   CellTable cells{pg::Rows()};
   std::unordered_map<Uuid, int> row_of;
@@ -55,8 +55,8 @@ using TableRefs = std::unordered_map<const graphql::FieldGroup*, TableRows>;
 /// A cell as the JSON value a resolver is given.
 boost::json::value cell_to_json(const Cell& cell);
 
-/// Fills plan.resolvers[…].rows in the order in which the encoder will meet them.
-void gather_resolver_rows(Plan& plan, const CellTable& rows);
+/// Fills run.computed[…].rows in the order in which the encoder will meet them.
+void gather_resolver_rows(PlanRun& run, const CellTable& rows);
 
 class Encoder {
  public:
@@ -66,9 +66,9 @@ class Encoder {
 
   /// Each writes the value of the root field `group`, and says false when null must go on to the parent; nothing is
   /// written then, and the reason is in errors().
-  bool connection(Plan& plan, const graphql::FieldGroup& group, const CellTable* rows, std::int64_t count);
+  bool connection(PlanRun& run, const graphql::FieldGroup& group, const CellTable* rows, std::int64_t count);
   /// The row at `row`, or null when it is negative.
-  bool row(Plan& plan, const graphql::FieldGroup& group, const CellTable& rows, int row);
+  bool row(PlanRun& run, const graphql::FieldGroup& group, const CellTable& rows, int row);
   /// A resolver's value; ids of @table objects are looked up in `refs`.
   bool value(const graphql::FieldGroup& group, const boost::json::value& value, TableRefs& refs);
 
@@ -88,14 +88,14 @@ class Encoder {
   Outcome fail(const graphql::FieldGroup& group, const Error& error);
   void key(const graphql::FieldGroup& group, bool first);
 
-  Outcome object(Plan& plan, const ObjectShape& shape, const Cell* cells);
+  Outcome object(PlanRun& run, const ObjectShape& shape, const Cell* cells);
   /// One of the rows of a plan without a page.
-  Outcome whole_row(Plan& plan, const CellTable& rows, int row);
-  bool item(Plan& plan, const Item& item, const ObjectShape& shape, const Cell* cells);
-  Outcome page(Plan& plan, const ConnectionShape& shape, const CellTable* rows, std::int64_t count);
-  bool list(Plan& plan, const ConnectionShape& shape, const ConnectionShape::Part& part, const CellTable& rows,
+  Outcome whole_row(PlanRun& run, const CellTable& rows, int row);
+  bool item(PlanRun& run, const Item& item, const ObjectShape& shape, const Cell* cells);
+  Outcome page(PlanRun& run, const ConnectionShape& shape, const CellTable* rows, std::int64_t count);
+  bool list(PlanRun& run, const ConnectionShape& shape, const ConnectionShape::Part& part, const CellTable& rows,
             std::size_t shown);
-  Outcome edge(Plan& plan, const ConnectionShape& shape, const ConnectionShape::Part& part, const Cell* cells);
+  Outcome edge(PlanRun& run, const ConnectionShape& shape, const ConnectionShape::Part& part, const Cell* cells);
   void page_info(const ConnectionShape& shape, const ConnectionShape::Part& part, const CellTable& rows,
                  std::size_t shown);
   void cursor(const ConnectionShape& shape, const Cell* cells);

@@ -69,13 +69,6 @@ struct ResolverUse {
   const Registry::Field* field = nullptr;
   const graphql::FieldGroup* group = nullptr;
   std::vector<int> columns;
-  // Filled in between reading and encoding: one value per row, in the order the encoder meets the rows.
-  std::vector<boost::json::object> rows;
-  std::vector<boost::json::value> values;
-  std::optional<Error> error;
-  std::size_t next = 0;
-  /// For rows read by id, which may be written in any order and more than once: where each row's values begin.
-  std::vector<std::size_t> row_begin;
 };
 
 struct Plan {
@@ -88,6 +81,23 @@ struct Plan {
   int id_column = -1;  ///< of plain rows: which row is which
   std::vector<ResolverUse> resolvers;
   std::uint64_t cost = 0;  ///< rows that may be touched, by page sizes
+};
+
+/// One run of a plan, which itself never changes: the values of computed fields between reading and encoding.
+struct PlanRun {
+  explicit PlanRun(std::shared_ptr<const Plan> of) : plan(std::move(of)), computed(plan->resolvers.size()) {}
+
+  /// Of one ResolverUse: one value per row, in the order in which the encoder meets the rows.
+  struct Computed {
+    std::vector<boost::json::object> rows;
+    std::vector<boost::json::value> values;
+    std::optional<Error> error;
+    std::size_t next = 0;
+    /// For rows read by id, which may be written in any order and more than once: where each row's values begin.
+    std::vector<std::size_t> row_begin;
+  };
+  std::shared_ptr<const Plan> plan;
+  std::vector<Computed> computed;
 };
 
 /// totalCount stops here.

@@ -37,6 +37,11 @@ std::string principal_key(const Principal& principal) {
 /// Audit trails name tokens and sessions only through their user; anonymous failures are the rate limiter's concern.
 bool audited(const RequestContext& context) { return context.principal.authenticated(); }
 
+Result<std::shared_ptr<const Plan>> shared(Result<Plan> plan) {
+  if (!plan) return std::move(plan.error());
+  return std::make_shared<const Plan>(std::move(*plan));
+}
+
 /// The variable stands in its definition and in one place besides.
 bool used_once(std::string_view query, std::string_view variable) {
   const std::string used = "$" + std::string(variable);
@@ -78,13 +83,29 @@ DocumentCache::Found DocumentCache::find(const std::string& text) {
   return document;
 }
 
+std::shared_ptr<ReadyQuery> ReadyQueries::find(const std::string& key) {
+  const auto it = index_.find(key);
+  if (it == index_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, it->second);
+  return it->second->query;
+}
+
+void ReadyQueries::keep(std::string key, std::shared_ptr<ReadyQuery> query) {
+  entries_.push_front({std::move(key), std::move(query)});
+  index_[entries_.front().key] = entries_.begin();
+  if (entries_.size() > max_entries_) {
+    index_.erase(entries_.back().key);
+    entries_.pop_back();
+  }
+}
+
 // ---------------------------------------------------------------- service
 
 /// One root field on its way to an answer.
 struct GraphqlService::Job {
   const FieldGroup* group = nullptr;
   std::optional<Error> error;
-  std::optional<Plan> plan;          ///< @connection, @byId
+  std::optional<PlanRun> run;        ///< @connection, @byId
   std::optional<json::value> value;  ///< resolvers and mutations
   graphql::TypeRef type;             ///< of the value, where it is not the field's
   TableRefs refs;
@@ -96,7 +117,8 @@ struct GraphqlService::Job {
 GraphqlService::GraphqlService(Services services, Limits limits)
     : services_(services),
       limits_(limits),
-      documents_(services.api.schema(), limits.document, limits.cached_documents, limits.cached_document_bytes) {}
+      documents_(services.api.schema(), limits.document, limits.cached_documents, limits.cached_document_bytes),
+      ready_(limits.ready_queries) {}
 
 GraphqlService::~GraphqlService() = default;
 
@@ -136,40 +158,51 @@ bool GraphqlService::is_subscription(const GraphqlRequest& request) {
 }
 
 asio::awaitable<GraphqlAnswer> GraphqlService::execute(RequestContext context, GraphqlRequest request) {
-  auto document = documents_.find(request.query);
-  if (!document) co_return request_errors(std::move(document.error()), context.request_id, Code::kInvalidArgument);
-  std::optional<std::string_view> name;
-  if (request.operation_name) name = *request.operation_name;
-  auto execution = Execution::prepare(services_.api.schema(), **document, name, request.variables);
-  if (!execution) co_return request_errors(std::move(execution.error()), context.request_id, Code::kInvalidArgument);
-
   const auto refuse = [&](Error error) {
     return request_errors({to_graphql_error(error, context.request_id)}, context.request_id, error.code());
   };
-  const graphql::OperationKind kind = execution->operation().kind;
+  // The role is part of the key, since it is compiled into statements; the tenant is not, since it is their setting.
+  std::string key = fmt::format("{}\x1f{}\x1f{}\x1f{}", role_name(context.role), request.operation_name.value_or(""),
+                                request.variables.empty() ? "" : json::serialize(request.variables), request.query);
+  std::shared_ptr<ReadyQuery> ready = ready_.find(key);
+  if (!ready) {
+    auto document = documents_.find(request.query);
+    if (!document) co_return request_errors(std::move(document.error()), context.request_id, Code::kInvalidArgument);
+    std::optional<std::string_view> name;
+    if (request.operation_name) name = *request.operation_name;
+    auto execution = Execution::prepare(services_.api.schema(), **document, name, request.variables);
+    if (!execution) co_return request_errors(std::move(execution.error()), context.request_id, Code::kInvalidArgument);
+    ready = std::make_shared<ReadyQuery>(std::move(*document), std::move(*execution));
+    if (ready->execution.operation().kind == graphql::OperationKind::kQuery && key.size() <= limits_.ready_query_bytes)
+      ready_.keep(std::move(key), ready);
+  }
+  const Execution& execution = ready->execution;
+  const graphql::OperationKind kind = execution.operation().kind;
   if (kind == graphql::OperationKind::kSubscription)
     co_return refuse(Error(Code::kInvalidArgument, "graphql.subscription",
                            "Subscriptions are served over WebSocket (graphql-transport-ws)."));
   if (kind == graphql::OperationKind::kMutation && !request.allow_mutations)
     co_return refuse(Error(Code::kInvalidArgument, "graphql.get", "GET serves queries only; send mutations by POST."));
 
-  graphql::Response response(*execution);
-  auto fields = execution->root_fields();
+  graphql::Response response(execution);
+  auto fields = execution.root_fields();
   if (!fields) {
     response.fail(std::move(fields.error()));
   } else if (kind == graphql::OperationKind::kMutation) {
     if (fields->size() > limits_.max_mutations)
       co_return refuse(Error(Code::kInvalidArgument, "limit.mutations",
                              fmt::format("One operation has at most {} mutations.", limits_.max_mutations)));
-    co_await run_mutations(context, request, *execution, *fields, response);
+    co_await run_mutations(context, request, execution, *fields, response);
   } else {
-    co_await run_query(context, *execution, *fields, response);
+    co_await run_query(context, *ready, *fields, response);
   }
   co_return GraphqlAnswer{.body = response.finish()};
 }
 
-asio::awaitable<void> GraphqlService::run_query(const RequestContext& context, const Execution& execution,
-                                                FieldGroups fields, graphql::Response& response) {
+asio::awaitable<void> GraphqlService::run_query(const RequestContext& context, ReadyQuery& query, FieldGroups fields,
+                                                graphql::Response& response) {
+  const Execution& execution = query.execution;
+  query.plans.resize(fields.size());
   std::vector<Job> jobs;
   jobs.reserve(fields.size());
   const Compiler compiler(services_.api, execution, context.role, limits_.compile);
@@ -191,19 +224,20 @@ asio::awaitable<void> GraphqlService::run_query(const RequestContext& context, c
       continue;
     }
     if (meaning.kind == Kind::kResolver) {
-      QueryContext query{context, services_.database};
-      auto value = co_await services_.api.registry().queries().find(group.field->name)->second(query, group.arguments);
+      QueryContext asked{context, services_.database};
+      auto value = co_await services_.api.registry().queries().find(group.field->name)->second(asked, group.arguments);
       if (value)
         job.value = std::move(*value);
       else
         job.error = std::move(value.error());
       continue;
     }
-    auto plan = meaning.kind == Kind::kConnection ? compiler.connection(group) : compiler.by_id(group);
-    if (plan)
-      job.plan = std::move(*plan);
+    auto& plan = query.plans[static_cast<std::size_t>(&group - fields.data())];
+    if (!plan) plan = shared(meaning.kind == Kind::kConnection ? compiler.connection(group) : compiler.by_id(group));
+    if (*plan)
+      job.run.emplace(**plan);
     else
-      job.error = std::move(plan.error());
+      job.error = plan->error();
   }
   co_await read(context, execution, jobs);
   encode(context, execution, jobs, response);
@@ -251,20 +285,20 @@ asio::awaitable<void> GraphqlService::read(const RequestContext& context, const 
           break;
         }
         cost += plan->cost;
-        job.refs[group].plan = std::move(*plan);
+        job.refs[group].run.emplace(std::make_shared<const Plan>(std::move(*plan)));
       }
     }
-    if (job.plan) cost += job.plan->cost;
+    if (job.run) cost += job.run->plan->cost;
     if (!job.error && cost > limits_.compile.max_cost)
       job.error = Error(Code::kInvalidArgument, "limit.cost",
                         fmt::format("The operation's lists may read {} rows or more in all; the limit is {}.", cost,
                                     limits_.compile.max_cost));
     if (job.error) continue;
-    if (job.plan) {
-      if (job.plan->rows) queries.push_back(*job.plan->rows);
-      if (job.plan->count) queries.push_back(*job.plan->count);
+    if (job.run) {
+      if (job.run->plan->rows) queries.push_back(*job.run->plan->rows);
+      if (job.run->plan->count) queries.push_back(*job.run->plan->count);
     }
-    for (auto& [group, table] : job.refs) queries.push_back(*table.plan.rows);
+    for (auto& [group, table] : job.refs) queries.push_back(*table.run->plan->rows);
   }
   if (queries.empty()) co_return;
 
@@ -275,44 +309,47 @@ asio::awaitable<void> GraphqlService::read(const RequestContext& context, const 
   if (!answer) {
     log_error("api.read_failed", answer.error(), {{"request", context.request_id}});
     for (Job& job : jobs)
-      if (!job.error && (job.plan || !job.refs.empty())) job.error = answer.error();
+      if (!job.error && (job.run || !job.refs.empty())) job.error = answer.error();
     co_return;
   }
   std::size_t next = 0;
   for (Job& job : jobs) {
     if (job.error) continue;
-    if (job.plan && job.plan->rows) {
+    if (job.run && job.run->plan->rows) {
       job.rows = std::move((*answer)[next++]);
-      co_await resolve(context, *job.plan, job.rows);
+      co_await resolve(context, *job.run, job.rows);
       job.cells.emplace(job.rows);
     }
-    if (job.plan && job.plan->count) job.count = (*answer)[next++].get<std::int64_t>(0, 0);
+    if (job.run && job.run->plan->count) job.count = (*answer)[next++].get<std::int64_t>(0, 0);
     for (auto& [group, table] : job.refs) {
       table.rows = std::move((*answer)[next++]);
       table.cells = CellTable(table.rows);
       for (int row = 0; row < table.rows.size(); ++row)
-        table.row_of.emplace(table.rows.get<Uuid>(row, table.plan.id_column), row);
-      co_await resolve(context, table.plan, table.rows);
+        table.row_of.emplace(table.rows.get<Uuid>(row, table.run->plan->id_column), row);
+      co_await resolve(context, *table.run, table.rows);
     }
   }
 }
 
-asio::awaitable<void> GraphqlService::resolve(const RequestContext& context, Plan& plan, const pg::Rows& rows) {
-  if (plan.resolvers.empty()) co_return;
-  gather_resolver_rows(plan, CellTable(rows));
-  for (ResolverUse& use : plan.resolvers) {
-    if (use.rows.empty()) continue;
-    const std::size_t count = use.rows.size();
-    FieldBatch batch{context, services_.database, std::move(use.rows), use.group->arguments};
+asio::awaitable<void> GraphqlService::resolve(const RequestContext& context, PlanRun& run, const pg::Rows& rows) {
+  if (run.computed.empty()) co_return;
+  gather_resolver_rows(run, CellTable(rows));
+  for (std::size_t i = 0; i < run.computed.size(); ++i) {
+    const ResolverUse& use = run.plan->resolvers[i];
+    PlanRun::Computed& computed = run.computed[i];
+    if (computed.rows.empty()) continue;
+    const std::size_t count = computed.rows.size();
+    FieldBatch batch{context, services_.database, std::move(computed.rows), use.group->arguments};
     auto values = co_await use.field->resolver(batch);
     if (!values) {
       log_error("api.resolver_failed", values.error(),
                 {{"request", context.request_id}, {"field", use.group->field->name}});
-      use.error = std::move(values.error());
+      computed.error = std::move(values.error());
     } else if (values->size() != count) {
-      use.error = internal_error("api.resolver", use.group->field->name + " gave another number of values than rows");
+      computed.error =
+          internal_error("api.resolver", use.group->field->name + " gave another number of values than rows");
     } else {
-      use.values = std::move(*values);
+      computed.values = std::move(*values);
     }
   }
 }
@@ -334,10 +371,10 @@ void GraphqlService::encode(const RequestContext& context, const Execution& exec
       if ((ok = !group.field->type.is_non_null())) text = "null";
     } else if (job.value) {
       ok = encoder.value(group, *job.value, job.refs);
-    } else if (job.plan->connection) {
-      ok = encoder.connection(*job.plan, group, job.cells ? &*job.cells : nullptr, job.count);
+    } else if (job.run->plan->connection) {
+      ok = encoder.connection(*job.run, group, job.cells ? &*job.cells : nullptr, job.count);
     } else {
-      ok = encoder.row(*job.plan, group, *job.cells, job.cells->size() == 0 ? -1 : 0);
+      ok = encoder.row(*job.run, group, *job.cells, job.cells->size() == 0 ? -1 : 0);
     }
     auto& errors = encoder.errors();
     if (!ok) {

@@ -87,6 +87,34 @@ class DocumentCache {
 
 class LiveQuery;
 
+/// A query with everything that follows from its text, its variables and the caller's role alone: merged fields and
+/// compiled statements. Dashboards ask the same again and again; they find it ready.
+struct ReadyQuery {
+  ReadyQuery(std::shared_ptr<const graphql::Document> of, graphql::Execution prepared)
+      : document(std::move(of)), execution(std::move(prepared)) {}
+  std::shared_ptr<const graphql::Document> document;
+  graphql::Execution execution;
+  /// By root field, compiled when it is first wanted.
+  std::vector<std::optional<Result<std::shared_ptr<const Plan>>>> plans;
+};
+
+class ReadyQueries {
+ public:
+  explicit ReadyQueries(std::size_t max_entries) : max_entries_(max_entries) {}
+  /// Null when there is none.
+  std::shared_ptr<ReadyQuery> find(const std::string& key);
+  void keep(std::string key, std::shared_ptr<ReadyQuery> query);
+
+ private:
+  struct Entry {
+    std::string key;
+    std::shared_ptr<ReadyQuery> query;
+  };
+  std::size_t max_entries_;
+  std::list<Entry> entries_;  // most recently used first
+  std::unordered_map<std::string_view, std::list<Entry>::iterator> index_;
+};
+
 class GraphqlService {
  public:
   struct Services {
@@ -103,6 +131,8 @@ class GraphqlService {
     std::size_t max_mutations = 20;  ///< root fields of one operation
     std::size_t cached_documents = 1'000;
     std::size_t cached_document_bytes = 16 * 1024;
+    std::size_t ready_queries = 500;
+    std::size_t ready_query_bytes = 8 * 1024;  ///< text and variables
   };
 
   explicit GraphqlService(Services services) : GraphqlService(services, Limits()) {}
@@ -127,8 +157,8 @@ class GraphqlService {
   class Mutation;
 
   GraphqlAnswer request_errors(std::vector<graphql::GraphqlError> errors, std::string_view request_id, Code code) const;
-  asio::awaitable<void> run_query(const RequestContext& context, const graphql::Execution& execution,
-                                  graphql::FieldGroups fields, graphql::Response& response);
+  asio::awaitable<void> run_query(const RequestContext& context, ReadyQuery& query, graphql::FieldGroups fields,
+                                  graphql::Response& response);
   asio::awaitable<void> run_mutations(const RequestContext& context, const GraphqlRequest& request,
                                       const graphql::Execution& execution, graphql::FieldGroups fields,
                                       graphql::Response& response);
@@ -143,7 +173,7 @@ class GraphqlService {
   /// Plans, reads and computes everything a job needs but its encoding.
   asio::awaitable<void> read(const RequestContext& context, const graphql::Execution& execution,
                              std::vector<Job>& jobs);
-  asio::awaitable<void> resolve(const RequestContext& context, Plan& plan, const pg::Rows& rows);
+  asio::awaitable<void> resolve(const RequestContext& context, PlanRun& run, const pg::Rows& rows);
   void collect_refs(const graphql::Execution& execution, const graphql::FieldGroup& group,
                     const boost::json::value& value, graphql::TypeRef type,
                     std::map<const graphql::FieldGroup*, std::vector<Uuid>>& out) const;
@@ -154,6 +184,7 @@ class GraphqlService {
   Services services_;
   Limits limits_;
   DocumentCache documents_;
+  ReadyQueries ready_;
   /// Reads that equal subscriptions share, by scope, role, operation and variables.
   std::map<std::string, std::weak_ptr<SharedReads>> shared_;
 };

@@ -6,11 +6,13 @@
 #include <set>
 
 #include "api/testing/fleet.hpp"
+#include "api/verify.hpp"
 #include "base/task_scope.hpp"
 
 namespace phx::api {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using testing::Fleet;
 using ::testing::HasSubstr;
@@ -395,6 +397,23 @@ TEST_F(Api, NothingOfAnotherTenantIsVisibleAnywhere) {
   for (std::size_t i = 0; i < queries.size(); ++i) EXPECT_EQ(fleet.run(me, queries[i]), before[i]);
 }
 
+TEST_F(Api, EqualQueriesShareTheirPlanAndNothingElse) {
+  const std::string query =
+      "query($n: Int) { ships(first: $n, orderBy: NAME) { totalCount nodes { name orders heading { label } } } }";
+  const std::string variables = R"({"n": 2})";
+  const auto owner = [&](int tenant) { return fleet.run(fleet.context(tenant, Role::kTenantOwner), query, variables); };
+  const std::string one = owner(1);
+  const std::string two = owner(2);
+  EXPECT_THAT(one, AllOf(HasSubstr("alpha orders"), Not(HasSubstr("SECRET"))));
+  EXPECT_THAT(two, AllOf(HasSubstr("SECRET orders"), Not(HasSubstr("alpha"))));
+  EXPECT_EQ(owner(1), one);
+  // A smaller role asks with the same words and gets another plan.
+  EXPECT_THAT(fleet.run(fleet.context(1, Role::kTenantMember), query, variables), Not(HasSubstr("alpha orders")));
+  // So do other variables; and without a tenant a plan that lies ready is of no use.
+  EXPECT_THAT(fleet.run(fleet.context(1, Role::kTenantOwner), query, R"({"n": 3})"), HasSubstr("alpha ship 03"));
+  EXPECT_EQ(fleet.reason(fleet.context(0, Role::kTenantOwner), query, variables), "tenant.required");
+}
+
 TEST_F(Api, AnothersIdsAreLikeIdsOfNothing) {
   const auto me = fleet.context(1, Role::kTenantOwner);
   const std::string theirs = id_of(220, 1);
@@ -415,6 +434,36 @@ TEST_F(Api, AnothersIdsAreLikeIdsOfNothing) {
   // A key of the other tenant in our own row leads nowhere.
   fleet.db.exec("update phoenix.test_ships set port_id = '" + id_of(210, 1) + "' where id = '" + id_of(120, 1) + "'");
   EXPECT_THAT(fleet.run(me, "{ ship(id: \"" + id_of(120, 1) + "\") { home { name } } }"), HasSubstr("\"home\":null"));
+}
+
+// ------------------------------------------------------------------ SDL against the catalogue
+
+TEST_F(Api, TablesAreWhatTheSdlSays) {
+  const auto verify = [&](std::string_view more) {
+    auto api = testing::assemble_fleet(fleet.registry, more);
+    if (!api) throw std::runtime_error(api.error().message());
+    const Status status =
+        fleet.db.run(verify_tables(**api, fleet.db.database(), Deadline::after(std::chrono::seconds(5))));
+    return status ? std::string() : status.error().message();
+  };
+  EXPECT_EQ(verify(""), "");
+  fleet.db.exec("create view phoenix.test_door as select id from phoenix.test_ships");
+  fleet.db.exec(
+      "create table phoenix.test_odd (id uuid primary key, a text, b text collate \"en-x-icu\" not null, c int)");
+  const std::string faults = verify(R"(
+    type A @table(name: "test_nothing") { id: ID! }
+    type B @table(name: "test_door") { id: ID! missing: Int }
+    type C @table(name: "test_odd") { id: ID! a: String! b: String! @sortable c: String ship: Ship @one(key: "c")
+                                      crates: CrateConnection! @many(key: "label") }
+  )");
+  EXPECT_THAT(faults, HasSubstr("A: there is no table or view phoenix.test_nothing"));
+  EXPECT_THAT(faults, HasSubstr("B: the view phoenix.test_door must be security_invoker"));
+  EXPECT_THAT(faults, HasSubstr("B.missing: phoenix.test_door has no column missing"));
+  EXPECT_THAT(faults, HasSubstr("C.a: phoenix.test_odd.a may be null"));
+  EXPECT_THAT(faults, HasSubstr("C.b: an order by text needs phoenix.test_odd.b collate"));
+  EXPECT_THAT(faults, HasSubstr("C.c: the type of phoenix.test_odd.c"));
+  EXPECT_THAT(faults, HasSubstr("C.ship: the key phoenix.test_odd.c is no uuid"));
+  EXPECT_THAT(faults, HasSubstr("C.crates: the key phoenix.test_crates.label is no uuid"));
 }
 
 // ------------------------------------------------------------------ compiled against naive
