@@ -6,6 +6,7 @@
 #include <set>
 
 #include "api/testing/fleet.hpp"
+#include "api/testing/schema_walk.hpp"
 #include "api/verify.hpp"
 #include "base/task_scope.hpp"
 
@@ -345,45 +346,12 @@ TEST_F(Api, MutationsOfOneOperationRunInOrder) {
 
 // ------------------------------------------------------------------ the tenant wall
 
-/// Every root list and every row of the schema, with all its columns and one level of what hangs on it.
-std::vector<std::string> walk(const ApiSchema& api) {
-  const auto columns = [&](const graphql::Type& type, std::string& out, int depth, const auto& self) -> void {
-    out += "__typename ";
-    for (const auto& field : type.fields) {
-      const FieldMeaning& meaning = api.meaning(field);
-      const graphql::Type& named = *field.type.named();
-      if (named.is_leaf()) {
-        out += field.name + " ";
-      } else if (meaning.kind == FieldMeaning::Kind::kMany) {
-        if (depth > 0) {
-          out += field.name + "(first: 20) { totalCount nodes { ";
-          self(*meaning.target->type, out, depth - 1, self);
-          out += "} } ";
-        }
-      } else if (depth > 0 || meaning.kind == FieldMeaning::Kind::kResolver) {
-        out += field.name + " { ";
-        self(named, out, depth - 1, self);
-        out += "} ";
-      }
-    }
-  };
-  std::vector<std::string> out;
-  for (const auto& field : api.schema().root(graphql::OperationKind::kQuery)->fields) {
-    const FieldMeaning& meaning = api.meaning(field);
-    if (meaning.kind != FieldMeaning::Kind::kConnection) continue;
-    std::string query = "{ " + field.name + "(first: 100) { totalCount edges { cursor } nodes { ";
-    columns(*meaning.target->type, query, 2, columns);
-    out.push_back(query + "} } }");
-  }
-  return out;
-}
-
 TEST_F(Api, NothingOfAnotherTenantIsVisibleAnywhere) {
   const auto me = fleet.context(1, Role::kPlatformAdmin);  // every field, but inside one tenant
-  const auto queries = walk(*fleet.api);
+  const auto queries = testing::walk_schema(*fleet.api, 2);
   ASSERT_EQ(queries.size(), 5U);
   std::vector<std::string> before;
-  for (const std::string& query : queries) {
+  for (const auto& [field, query] : queries) {
     const std::string body = fleet.run(me, query);
     EXPECT_THAT(body, Not(HasSubstr("errors"))) << query;
     EXPECT_THAT(body, HasSubstr("alpha"));
@@ -394,7 +362,7 @@ TEST_F(Api, NothingOfAnotherTenantIsVisibleAnywhere) {
   // What the other does changes not one byte of any answer, counts included.
   fleet.db.exec("insert into phoenix.test_ports values (gen_random_uuid(), '" + id_of(2, 0) + "', 'SECRET new')");
   fleet.db.exec("update phoenix.test_ships set name = name || '!' where tenant_id = '" + id_of(2, 0) + "'");
-  for (std::size_t i = 0; i < queries.size(); ++i) EXPECT_EQ(fleet.run(me, queries[i]), before[i]);
+  for (std::size_t i = 0; i < queries.size(); ++i) EXPECT_EQ(fleet.run(me, queries[i].query), before[i]);
 }
 
 TEST_F(Api, EqualQueriesShareTheirPlanAndNothingElse) {
