@@ -45,7 +45,6 @@ const orderedOperators = ["gt", "gte", "lt", "lte"];
 
 export function expand(sources) {
   const { types, rest } = merged(sources);
-  const enums = new Set([...types.values()].filter((t) => t.kind === Kind.ENUM_TYPE_DEFINITION).map((t) => t.name.value));
   const generated = [];
   const operatorInputs = new Set();
 
@@ -56,10 +55,10 @@ export function expand(sources) {
     const name = `${scalar}Filter`;
     if (!operatorInputs.has(name)) {
       operatorInputs.add(name);
-      const lines = [`eq: ${scalar}`, `ne: ${scalar}`, `in: [${scalar}!]`];
+      const lines = [`eq: ${scalar}`, `ne: ${scalar}`];
+      if (scalar !== "Boolean" && scalar !== "DateTime") lines.push(`in: [${scalar}!]`);
       if (scalar === "String") lines.push("contains: String");
-      if (!enums.has(scalar) && scalar !== "ID" && scalar !== "Boolean")
-        lines.push(...orderedOperators.map((op) => `${op}: ${scalar}`));
+      if (scalar === "Int" || scalar === "DateTime") lines.push(...orderedOperators.map((op) => `${op}: ${scalar}`));
       generated.push(`input ${name} { ${lines.join(" ")} }`);
     }
     return name;
@@ -93,7 +92,7 @@ export function expand(sources) {
   for (const name of [...connected].sort()) {
     const type = types.get(name);
     generated.push(
-      `type ${name}Connection { nodes: [${name}!]! edges: [${name}Edge!]! pageInfo: PageInfo! totalCount: Int! }`,
+      `type ${name}Connection { nodes: [${name}!]! edges: [${name}Edge!]! pageInfo: PageInfo! totalCount: Int! totalCountExact: Boolean! }`,
       `type ${name}Edge { node: ${name}! cursor: String! }`,
     );
     const filters = filterable(type).map((f) => `${f.name.value}: ${operatorInput(named(f.type))}`);
@@ -110,14 +109,22 @@ export function expand(sources) {
   const document = {
     kind: Kind.DOCUMENT,
     definitions: [
-      ...rest,
       ...[...types.values()].filter((t) => t.kind !== Kind.OBJECT_TYPE_DEFINITION || t.fields?.length),
       ...parse(generated.join("\n")).definitions,
     ],
   };
-  buildASTSchema(document);
-  // Descriptions stay with their source: a changed sentence is no change of the schema.
-  return print(visit(document, { enter: (node) => (node.description ? { ...node, description: undefined } : undefined) })) + "\n";
+  buildASTSchema({ ...document, definitions: [...rest, ...document.definitions] });
+  // Descriptions stay with their source (a changed sentence is no change of the schema), and so do the directives that
+  // speak of tables.
+  const own = new Set(rest.map((one) => one.name?.value));
+  return (
+    print(
+      visit(document, {
+        Directive: (node) => (own.has(node.name.value) ? null : undefined),
+        enter: (node) => (node.description ? { ...node, description: undefined } : undefined),
+      }),
+    ) + "\n"
+  );
 }
 
 export function expandRepository() {

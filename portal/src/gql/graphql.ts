@@ -49,6 +49,7 @@ export type AlertConnection = {
   nodes: Array<Alert>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type AlertEdge = {
@@ -99,6 +100,7 @@ export type AuditEntryConnection = {
   nodes: Array<AuditEntry>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type AuditEntryEdge = {
@@ -192,6 +194,7 @@ export type ImageConnection = {
   nodes: Array<Image>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type ImageEdge = {
@@ -289,6 +292,7 @@ export type IncidentConnection = {
   nodes: Array<Incident>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type IncidentEdge = {
@@ -317,6 +321,7 @@ export type IncidentEntryConnection = {
   nodes: Array<IncidentEntry>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type IncidentEntryEdge = {
@@ -377,6 +382,7 @@ export type MembershipConnection = {
   nodes: Array<Membership>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type MembershipEdge = {
@@ -583,6 +589,7 @@ export type OperationConnection = {
   nodes: Array<Operation>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type OperationEdge = {
@@ -793,6 +800,7 @@ export type QuotaConnection = {
   nodes: Array<Quota>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type QuotaEdge = {
@@ -819,6 +827,7 @@ export type ResourceConnection = {
   nodes: Array<Resource>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type ResourceEdge = {
@@ -896,6 +905,7 @@ export type SiteConnection = {
   nodes: Array<Site>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type SiteEdge = {
@@ -922,11 +932,7 @@ export type SiteStatus =
 export type StringFilter = {
   contains?: InputMaybe<Scalars['String']['input']>;
   eq?: InputMaybe<Scalars['String']['input']>;
-  gt?: InputMaybe<Scalars['String']['input']>;
-  gte?: InputMaybe<Scalars['String']['input']>;
   in?: InputMaybe<Array<Scalars['String']['input']>>;
-  lt?: InputMaybe<Scalars['String']['input']>;
-  lte?: InputMaybe<Scalars['String']['input']>;
   ne?: InputMaybe<Scalars['String']['input']>;
 };
 
@@ -1015,6 +1021,7 @@ export type TenantConnection = {
   nodes: Array<Tenant>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type TenantEdge = {
@@ -1158,6 +1165,7 @@ export type VirtualMachineConnection = {
   nodes: Array<VirtualMachine>;
   pageInfo: PageInfo;
   totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
 };
 
 export type VirtualMachineEdge = {

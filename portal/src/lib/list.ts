@@ -28,8 +28,10 @@ export interface ListSpec<T extends Entity> {
 export interface ListState<T> {
   rows: readonly T[];
   total: number;
-  /** New rows that wait to be shown. */
+  /** How many new rows wait to be shown. */
   waiting: number;
+  /** Those rows. */
+  unseen: readonly T[];
   /** Ids of shown rows that were deleted meanwhile. */
   gone: ReadonlySet<string>;
   phase: "loading" | "ready" | "failed";
@@ -215,8 +217,14 @@ export class LiveList<T extends Entity> {
       const item = this.#store.get<T>(this.spec.topic, id);
       if (item) rows.push(item);
     }
+    const unseen: T[] = [];
+    for (const id of this.#waiting) {
+      const item = this.#store.get<T>(this.spec.topic, id);
+      if (item) unseen.push(item);
+    }
     return {
       rows,
+      unseen,
       total: Math.max(this.#total, rows.length - this.#gone.size),
       waiting: this.#waiting.size,
       gone: new Set(this.#gone),

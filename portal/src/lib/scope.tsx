@@ -6,7 +6,7 @@ import { asApiError, execute, platformScope, scopeKey, type ApiError, type Scope
 import { Connection } from "./connection";
 import type { Topic } from "./feed";
 import type { ListSpec } from "./list";
-import { expire, roleAtLeast, useSession, type Me } from "./session";
+import { checkExpired, roleAtLeast, useSession, type Me } from "./session";
 import type { Entity } from "./store";
 
 export interface TenantInfo {
@@ -105,7 +105,7 @@ export function ScopeProvider({ scope, children, missing, waiting, failed }: Sco
 
   useEffect(() => {
     if (!known) return;
-    const made = new Connection(scope, (code) => code === 4401 && expire());
+    const made = new Connection(scope, () => void checkExpired());
     setConnection(made);
     return () => {
       made.close();

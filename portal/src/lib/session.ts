@@ -71,6 +71,12 @@ export function expire() {
 
 api.onUnauthenticated(expire);
 
+/** A refused connection may mean an ended session: asks, and says so if it is. */
+export async function checkExpired() {
+  const user = await api.readSession().catch(() => undefined);
+  if (user === null) expire();
+}
+
 const ranks: Role[] = ["TENANT_VIEWER", "TENANT_MEMBER", "TENANT_ADMIN", "TENANT_OWNER", "PLATFORM_ADMIN"];
 
 export const roleAtLeast = (role: Role | null, least: Role) =>

@@ -5,6 +5,7 @@ import { Terminal } from "@xterm/xterm";
 import { useEffect, useRef, useState } from "react";
 import { withConstructedStyles } from "../lib/cspTerminal";
 import { duration, now, useNow } from "../lib/time";
+import { notify } from "../lib/notices";
 import type { Action } from "../ui/Menu";
 import { Button } from "../ui/Button";
 import type { Machine } from "./machineActs";
@@ -39,7 +40,9 @@ export default function ConsolePanel({ machine, start, ended }: { machine: Machi
   const holder = useRef<HTMLDivElement>(null);
   const terminal = useRef<Terminal | null>(null);
   const reconnect = useRef<() => void>(() => undefined);
+  const hangUp = useRef<() => void>(() => undefined);
   const [line, setLine] = useState<Line>({ phase: "opening" });
+  const { name } = machine;
   const address = `/console/${machine.id}?tenant=${encodeURIComponent(machine.tenant.name)}`;
   const off = machine.state === "STOPPED" || machine.state === "LOST";
 
@@ -106,6 +109,7 @@ export default function ConsolePanel({ machine, start, ended }: { machine: Machi
         if (typeof data === "string") {
           const message = JSON.parse(data) as { type: string; reason?: string };
           if (message.type === "closed" && message.reason) reason = message.reason;
+          if (message.type === "refused") notify("bad", `The console of ${name} did not take the input`, message.reason);
           return;
         }
         // The server sends its scrollback first: the kept screen gives way to it only now.
@@ -120,7 +124,7 @@ export default function ConsolePanel({ machine, start, ended }: { machine: Machi
           return;
         }
         const wait = retryWaitsMs[Math.min(attempt++, retryWaitsMs.length - 1)]!;
-        setLine({ phase: "waiting", retryAt: now() + wait, reason });
+        setLine({ phase: "waiting", retryAt: now() + wait, reason: event.reason || reason });
         timer = setTimeout(connect, wait);
       });
     };
@@ -136,18 +140,25 @@ export default function ConsolePanel({ machine, start, ended }: { machine: Machi
       if (socket?.readyState === WebSocket.OPEN) socket.send(Uint8Array.from(text, (char) => char.charCodeAt(0)));
     });
     made.onResize(resize);
+    hangUp.current = () => {
+      closed = true;
+      clearTimeout(timer);
+      socket?.close();
+    };
     connect();
 
     return () => {
-      closed = true;
-      clearTimeout(timer);
+      hangUp.current();
       observer.disconnect();
-      socket?.close();
       made.dispose();
       dropStyles();
       terminal.current = null;
     };
-  }, [address]);
+  }, [address, name]);
+
+  useEffect(() => {
+    if (ended) hangUp.current();
+  }, [ended]);
 
   // A machine that starts brings its line with it.
   const running = machine.state === "RUNNING";
@@ -161,8 +172,8 @@ export default function ConsolePanel({ machine, start, ended }: { machine: Machi
   return (
     <section className={styles.console} aria-label={`Console of ${machine.name}`} tabIndex={-1} data-line={line.phase}>
       <div className={styles.consoleBar}>
-        <span className={ui.state} data-tone={line.phase === "open" ? "ok" : line.phase === "opening" ? "info" : "warn"} role="status">
-          {line.phase === "open" ? "Connected" : line.phase === "opening" ? "Connecting" : "Not connected"}
+        <span className={ui.state} data-tone={ended ? "dim" : line.phase === "open" ? "ok" : line.phase === "opening" ? "info" : "warn"} role="status">
+          {ended ? "Closed" : line.phase === "open" ? "Connected" : line.phase === "opening" ? "Connecting" : "Not connected"}
         </span>
         <span>Serial console of {machine.name}</span>
         <span className={styles.spring} />
@@ -181,7 +192,7 @@ export default function ConsolePanel({ machine, start, ended }: { machine: Machi
               {ended ? "The machine was deleted" : off ? "The guest is not running" : line.phase === "refused" ? "The console was refused" : "The console is disconnected"}
             </strong>
             <p>
-              {line.phase === "refused" ? line.reason : off ? "This is its last screen." : line.phase === "waiting" ? <Countdown reason={line.reason} at={line.retryAt} /> : null}
+              {ended ? "This is the last screen of its console." : line.phase === "refused" ? line.reason : off ? "This is its last screen." : line.phase === "waiting" ? <Countdown reason={line.reason} at={line.retryAt} /> : null}
             </p>
           </div>
           {!ended && off && (

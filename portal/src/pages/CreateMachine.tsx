@@ -170,7 +170,11 @@ export function CreateMachinePage() {
   return (
     <form
       onSubmit={(event) => void submit(event)}
-      onKeyDown={(event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && void submit()}
+      onKeyDownCapture={(event) => {
+        if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+        event.preventDefault();
+        void submit();
+      }}
       noValidate
     >
       <div className={styles.head}>

@@ -72,7 +72,7 @@ export function IncidentRoomPage() {
     );
   if (phase === "missing")
     return (
-      <Empty title={`There is no incident ${address} here`} actions={<Go href={list} className={ui.button}>All incidents</Go>}>
+      <Empty page title={`There is no incident ${address} here`} actions={<Go href={list} className={ui.button}>All incidents</Go>}>
         It may belong to another scope.
       </Empty>
     );
@@ -328,7 +328,11 @@ function Timeline({ incident, denied }: { incident: Incident; denied: string | n
           event.preventDefault();
           void send();
         }}
-        onKeyDown={(event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && void send()}
+        onKeyDownCapture={(event) => {
+          if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+          event.preventDefault();
+          void send();
+        }}
       >
         <TextField label="Add a note" rows={2} value={draft} onChange={write} placeholder="What you see, what you try, what you found" hint="Ctrl Enter sends. A draft is kept in this browser." />
         <div className={styles.composerRow}>

@@ -56,7 +56,7 @@ export function MachineDetailPage() {
     );
   if (phase === "missing" && !machine)
     return (
-      <Empty title="There is no such machine here" actions={<Go href={list} className={ui.button}>All machines</Go>}>
+      <Empty page title="There is no such machine here" actions={<Go href={list} className={ui.button}>All machines</Go>}>
         It may have been deleted, or it belongs to another tenant than {tenant?.displayName}.
       </Empty>
     );
@@ -245,6 +245,14 @@ function Usage({ machine }: { machine: Machine }) {
   }, [connection, id]);
 
   useEffect(() => void measure(), [measure, state]);
+
+  // A share of a processor needs two samples: the first one asks for the second.
+  const needsSecond = reading?.usage != null && reading.usage.cpuLoad == null;
+  useEffect(() => {
+    if (!needsSecond) return;
+    const timer = setTimeout(() => void measure(), 2000);
+    return () => clearTimeout(timer);
+  }, [needsSecond, measure]);
 
   const usage = state === "RUNNING" || state === "PAUSED" ? reading?.usage : null;
   return (

@@ -77,7 +77,7 @@ export function MachinesPage() {
   const { q, state: wanted, sort = "NAME", dir = "ASC" } = search;
   const key = `machines?${q ?? ""}&${wanted ?? ""}&${sort}&${dir}`;
   const fits = useCallback(
-    (machine: Machine) => (!q || machine.name.includes(q)) && (!wanted || machine.state === wanted),
+    (machine: Machine) => (!q || machine.name.includes(q.toLowerCase())) && (!wanted || machine.state === wanted),
     [q, wanted],
   );
   const spec = useMemo<ListSpec<Machine>>(() => {

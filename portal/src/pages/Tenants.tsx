@@ -44,7 +44,7 @@ export function TenantsPage() {
 
   const { q, sort = "NAME", dir = "ASC" } = search;
   const key = `tenants?${q ?? ""}&${sort}&${dir}`;
-  const fits = useCallback((tenant: Tenant) => !q || tenant.name.includes(q), [q]);
+  const fits = useCallback((tenant: Tenant) => !q || tenant.name.includes(q.toLowerCase()), [q]);
   const spec = useMemo<ListSpec<Tenant>>(() => {
     const sign = dir === "ASC" ? 1 : -1;
     return {

@@ -107,11 +107,12 @@ export function asCommand(input: CreateVirtualMachineInput, tenant: string): str
     `--name ${quoted(input.name || "NAME")}`,
     `--image ${quoted(input.image || "IMAGE")}`,
     `--vcpus ${input.vcpus}`,
-    `--memory ${input.memoryMib}`,
-    `--disk ${input.diskGib}`,
-    ...(input.sshKeys ?? []).map((key) => `--ssh-key ${quoted(key)}`),
+    `--memory-mib ${input.memoryMib}`,
+    `--disk-gib ${input.diskGib}`,
+    // The command reads keys and user data from files.
+    ...(input.sshKeys ?? []).map((_, index) => `--ssh-key KEYFILE${index ? index + 1 : ""}`),
     ...(input.userData ? ["--user-data FILE"] : []),
-    ...(input.portForwards ?? []).map((one) => `--forward ${one.hostPort || "HOSTPORT"}:${one.guestPort || "GUESTPORT"}/${one.protocol}`),
+    ...(input.portForwards ?? []).map((one) => `--forward ${one.hostPort || "HOSTPORT"}:${one.guestPort || "GUESTPORT"}`),
     "--wait",
   ];
   return parts.join(" \\\n  ");

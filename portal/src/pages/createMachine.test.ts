@@ -34,9 +34,12 @@ describe("the same request elsewhere", () => {
     expect(text).not.toContain("sshKeys");
   });
   it("reads as a command that a shell takes apart rightly", () => {
-    const text = asCommand({ ...input, sshKeys: ["ssh-ed25519 AAAA ama's"] }, "acme");
+    const text = asCommand({ ...input, name: "ama's", sshKeys: ["ssh-ed25519 AAAA", "ssh-rsa AAAA"] }, "acme");
     expect(text).toContain("--tenant acme");
-    expect(text).toContain(`--ssh-key 'ssh-ed25519 AAAA ama'\\''s'`);
+    expect(text).toContain(`--name 'ama'\\''s'`);
+    expect(text).toContain("--memory-mib 128");
+    expect(text).toContain("--forward 8080:80 ");
+    expect(text).toContain("--ssh-key KEYFILE2");
     expect(text.split("\n").slice(0, -1).every((line) => line.endsWith("\\"))).toBe(true);
   });
 });

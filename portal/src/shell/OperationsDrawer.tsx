@@ -177,8 +177,9 @@ export function OperationsDrawer() {
     },
     belongs: (operation) => operation.requestedBy === email,
   };
-  const going = state.rows.filter(isOpen);
-  const failed = state.rows.filter((row) => row.state === "FAILED").length;
+  const known = [...state.unseen, ...state.rows];
+  const going = known.filter(isOpen);
+  const failed = known.filter((row) => row.state === "FAILED").length;
   const current = going[0];
 
   const toggle = () => {

@@ -76,7 +76,7 @@ export function Home() {
   if (target || !me) return null;
   return (
     <main className={styles.centre}>
-      <Empty title="You are not a member of any tenant yet" art>
+      <Empty page title="You are not a member of any tenant yet" art>
         Ask an owner of a tenant, or a platform administrator, to add {me.email}.
       </Empty>
     </main>
@@ -96,7 +96,7 @@ export function TenantHome() {
 export function NotFound() {
   return (
     <main className={styles.centre}>
-      <Empty title="There is no such page" art actions={<Go href="/" className={ui.button}>Go to the start</Go>}>
+      <Empty page title="There is no such page" art actions={<Go href="/" className={ui.button}>Go to the start</Go>}>
         The address may be mistyped, or from another version of the portal.
       </Empty>
     </main>
@@ -124,7 +124,7 @@ export function PlatformScope() {
       failed={failed}
       missing={
         <main className={styles.centre}>
-          <Empty title="The platform's pages are for its administrators" actions={<Button onPress={() => go("/")}>Go to your tenants</Button>}>
+          <Empty page title="The platform's pages are for its administrators" actions={<Button onPress={() => go("/")}>Go to your tenants</Button>}>
             They need the role PLATFORM_ADMIN, which a platform administrator can grant.
           </Empty>
         </main>
@@ -150,6 +150,7 @@ export function TenantScope() {
       missing={
         <main className={styles.centre}>
           <Empty
+            page
             title={`No tenant "${name}" for you`}
             actions={
               <Button

@@ -1,4 +1,4 @@
-import { useState, type FormEvent, type ReactNode } from "react";
+import { useRef, useState, type FormEvent, type ReactNode } from "react";
 import { Dialog as AriaDialog } from "react-aria-components/Dialog";
 import { Heading } from "react-aria-components/Heading";
 import { Modal, ModalOverlay } from "react-aria-components/Modal";
@@ -53,11 +53,13 @@ interface FormDialogProps extends Omit<DialogProps, "children"> {
 export function FormDialog({ submit, tone = "primary", onSubmit, ready = true, children, ...dialog }: FormDialogProps) {
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
+  const sending = useRef(false);
   const errors = fieldErrors(error);
 
   async function send(event?: FormEvent) {
     event?.preventDefault();
-    if (busy || !ready) return;
+    if (sending.current || !ready) return;
+    sending.current = true;
     setBusy(true);
     setError(null);
     try {
@@ -65,6 +67,7 @@ export function FormDialog({ submit, tone = "primary", onSubmit, ready = true, c
     } catch (reason) {
       setError(asApiError(reason));
     } finally {
+      sending.current = false;
       setBusy(false);
     }
   }
@@ -74,8 +77,11 @@ export function FormDialog({ submit, tone = "primary", onSubmit, ready = true, c
       <form
         noValidate
         onSubmit={(event) => void send(event)}
-        onKeyDown={(event) => {
-          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) void send();
+        // Captured: controls inside may keep the key to themselves.
+        onKeyDownCapture={(event) => {
+          if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+          event.preventDefault();
+          void send();
         }}
       >
         <div className={styles.dialogBody}>

@@ -5,11 +5,21 @@ import { Button } from "./Button";
 import { Mark } from "./Mark";
 import styles from "./ui.module.css";
 
-export function Empty({ title, children, actions, art }: { title: string; children?: ReactNode; actions?: ReactNode; art?: boolean }) {
+interface EmptyProps {
+  title: string;
+  children?: ReactNode;
+  actions?: ReactNode;
+  art?: boolean;
+  /** It is the whole page, so its title is the page's. */
+  page?: boolean;
+}
+
+export function Empty({ title, children, actions, art, page }: EmptyProps) {
+  const Heading = page ? "h1" : "h2";
   return (
     <div className={styles.blank}>
       {art && <Mark data-art />}
-      <h2>{title}</h2>
+      <Heading>{title}</Heading>
       {children && <p>{children}</p>}
       {actions && <div className={styles.blankActions}>{actions}</div>}
     </div>

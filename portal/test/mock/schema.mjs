@@ -22,7 +22,7 @@ function matches(row, filter) {
         case "in":
           return value.includes(actual);
         case "contains":
-          return String(actual).includes(value);
+          return String(actual).toLowerCase().includes(value.toLowerCase());
         case "gt":
           return actual > value;
         case "gte":
@@ -55,6 +55,7 @@ function connect(rows, { first = 50, after, filter, orderBy, direction = "ASC" }
       endCursor: nodes.at(-1)?.id ?? null,
     },
     totalCount: all.length,
+    totalCountExact: true,
   };
 }
 
