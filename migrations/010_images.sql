@@ -19,6 +19,7 @@ create table phoenix.images (
   created_at timestamptz not null default phoenix.now()
 );
 
+revoke all on phoenix.images from phoenix_platform, phoenix_worker;
 grant select (id, name, description, format, sha256, size_mib, virtual_bytes, min_memory_mib, min_disk_gib, imported, created_at)
   on phoenix.images to phoenix_tenant;
 grant select, insert, update on phoenix.images to phoenix_platform;

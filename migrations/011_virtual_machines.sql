@@ -52,6 +52,7 @@ create policy tenant_wall on phoenix.virtual_machines to phoenix_tenant
   with check (tenant_id = current_setting('phoenix.tenant_id')::uuid);
 create policy platform on phoenix.virtual_machines to phoenix_platform using (true) with check (true);
 create policy worker on phoenix.virtual_machines to phoenix_worker using (true) with check (true);
+revoke all on phoenix.virtual_machines from phoenix_platform, phoenix_worker;
 grant select, insert, update on phoenix.virtual_machines to phoenix_tenant, phoenix_platform;
 grant select, update, delete on phoenix.virtual_machines to phoenix_worker;
 
@@ -73,6 +74,7 @@ create policy tenant_wall on phoenix.host_ports to phoenix_tenant
   with check (tenant_id = current_setting('phoenix.tenant_id')::uuid);
 create policy platform on phoenix.host_ports to phoenix_platform using (true) with check (true);
 create policy worker on phoenix.host_ports to phoenix_worker using (true) with check (true);
+revoke all on phoenix.host_ports from phoenix_platform, phoenix_worker;
 grant select, insert, delete on phoenix.host_ports to phoenix_tenant, phoenix_platform;
 grant select, delete on phoenix.host_ports to phoenix_worker;
 

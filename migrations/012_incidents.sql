@@ -107,6 +107,9 @@ begin
     execute format('create policy worker on phoenix.%I to phoenix_worker using (true) with check (true)', t);
   end loop;
 end $$;
+-- Tables are born open to platform and workers; these get what they need.
+revoke all on phoenix.incidents, phoenix.incident_counters, phoenix.alerts, phoenix.incident_entries
+  from phoenix_platform, phoenix_worker;
 grant select, insert, update on phoenix.incidents, phoenix.incident_counters, phoenix.alerts
   to phoenix_tenant, phoenix_platform, phoenix_worker;
 -- The timeline is only ever added to.

@@ -4,10 +4,12 @@
 #include <iostream>
 
 #include "app/data_folder.hpp"
+#include "app/fsck.hpp"
 #include "base/clock.hpp"
 #include "pg/backup.hpp"
 #include "pg/cluster.hpp"
 #include "pg/migrate.hpp"
+#include "pg/upgrade.hpp"
 
 namespace phx::app {
 namespace {
@@ -88,6 +90,20 @@ Status database_restore(const Settings& settings, const std::string& source) {
   PHX_TRY(const DataFolder folder, DataFolder::open(settings.data));
   PHX_CHECK(pg::restore(source, cluster_options(settings), SystemClock().now()));
   std::cout << "restored; start it with phoenix serve\n";
+  return {};
+}
+
+Status database_upgrade(const Settings& settings, int to_major) {
+  PHX_CHECK(embedded_only(settings));
+  PHX_TRY(const DataFolder folder, DataFolder::open(settings.data));
+  if (folder.server())
+    return Error(Code::kFailedPrecondition, "db.server_runs", "A server runs on this database.")
+        .with_next_action("Stop it first: phoenix down.");
+  PHX_TRY(const auto report, pg::upgrade(cluster_options(settings), to_major, [](const pg::EmbeddedCluster& cluster) {
+            return check_database_numbers(cluster.conninfo());
+          }));
+  std::cout << "upgraded from " << report.from_major << " to " << report.to_major << "; the old cluster is kept in "
+            << report.kept.string() << "\n";
   return {};
 }
 

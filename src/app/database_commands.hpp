@@ -16,5 +16,7 @@ Status migrate_verify(const Settings& settings);
 
 Status database_backup(const Settings& settings, const std::string& folder);
 Status database_restore(const Settings& settings, const std::string& folder);
+/// Moves the embedded cluster to another major version beside itself; the server must be down.
+Status database_upgrade(const Settings& settings, int to_major);
 
 }  // namespace phx::app

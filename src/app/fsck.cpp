@@ -23,38 +23,46 @@ asio::awaitable<Result<int>> check_quotas(pg::Database& database) {
   co_return static_cast<int>(drifts.size());
 }
 
-}  // namespace
 
-int run_fsck(const Settings& settings) {
+Result<int> differences(const std::string& conninfo) {
   asio::io_context io(1);
   BlockingPool blocking(1, 16);
   Metrics metrics;
   pg::DatabaseOptions options;
-  const auto connect = [&]() -> Status {
-    PHX_TRY(const std::string conninfo, live_database(settings));
-    PHX_TRY(options.endpoints, pg::Endpoints::from(conninfo));
-    return {};
-  };
+  PHX_TRY(options.endpoints, pg::Endpoints::from(conninfo));
+  pg::Database database(io.get_executor(), blocking, metrics, std::move(options));
   std::optional<Result<int>> outcome;
   std::exception_ptr failure;
-  if (const Status status = connect(); !status) {
-    outcome.emplace(status.error());
-  } else {
-    pg::Database database(io.get_executor(), blocking, metrics, std::move(options));
-    const auto work = [&]() -> asio::awaitable<void> {
-      outcome.emplace(co_await check_quotas(database));
-      co_await database.stop();
-    };
-    asio::co_spawn(io, work(), [&](std::exception_ptr thrown) { failure = thrown; });
-    io.run();
-  }
+  const auto work = [&]() -> asio::awaitable<void> {
+    outcome.emplace(co_await check_quotas(database));
+    co_await database.stop();
+  };
+  asio::co_spawn(io, work(), [&](std::exception_ptr thrown) { failure = thrown; });
+  io.run();
   if (failure) std::rethrow_exception(failure);
-  if (!*outcome) {
-    std::cerr << "phoenix: " << outcome->error().message() << "\n";
+  return std::move(*outcome);
+}
+
+}  // namespace
+
+Status check_database_numbers(const std::string& conninfo) {
+  PHX_TRY(const int found, differences(conninfo));
+  if (found > 0)
+    return Error(Code::kDataLoss, "fsck.differs", std::to_string(found) + " recorded numbers differ from their recount.");
+  return {};
+}
+
+int run_fsck(const Settings& settings) {
+  const auto found = [&]() -> Result<int> {
+    PHX_TRY(const std::string conninfo, live_database(settings));
+    return differences(conninfo);
+  }();
+  if (!found) {
+    std::cerr << "phoenix: " << found.error().message() << "\n";
     return 1;
   }
-  if (**outcome == 0) std::cout << "fsck: every recorded number equals its recount\n";
-  return **outcome == 0 ? 0 : 1;
+  if (*found == 0) std::cout << "fsck: every recorded number equals its recount\n";
+  return *found == 0 ? 0 : 1;
 }
 
 }  // namespace phx::app

@@ -115,6 +115,12 @@ int run(int argc, char** argv) {
       ->add_option("FOLDER", folder, "The backup")
       ->required();
 
+  int to_major = 0;
+  command(*database, "upgrade", "Move to another major version of PostgreSQL; the old cluster is kept",
+          quiet([&](const Settings& s) { return as_exit(database_upgrade(s, to_major)); }))
+      ->add_option("--to", to_major, "Major version, installed")
+      ->required();
+
   auto* schema = app.add_subcommand("schema", "The API's schema");
   schema->require_subcommand(1);
   bool internal = false;

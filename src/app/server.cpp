@@ -211,6 +211,7 @@ Status Server::assemble() {
   graphql_http_->install(router_);
   graphql_ws_ = std::make_unique<api::GraphqlWebSocket>(*graphql_, identity_, tenancy_, feed_, ids_, clock_);
   graphql_ws_->install(router_);
+  identity_.on_revoked([this](const Uuid& session) { graphql_ws_->revoke_session(session); });
   router_.add("GET", "/graphql/schema", api::Auth::kRequired, [this](api::HttpCall) -> asio::awaitable<net::Response> {
     co_return net::text_response(200, schema_->print());
   });
@@ -258,6 +259,8 @@ asio::awaitable<void> Server::housekeeping() {
 }
 
 asio::awaitable<Status> Server::start(bool restored) {
+  // A pooler that breaks pipelining or session settings is found out here, not by a customer.
+  if (!settings_.database_url.empty()) PHX_CO_CHECK(co_await database_.probe(Deadline::after(10s)));
   if (restored) {
     PHX_CO_CHECK(co_await engine::begin_event_epoch(database_, "restored from a backup"));
     PHX_CO_CHECK(pg::clear_restored_marker(folder_.database()));

@@ -121,6 +121,7 @@ asio::awaitable<Status> Identity::revoke(Uuid proof) {
   // Forgotten also when the answer was lost: the next request then asks the database.
   verified_.revoke();
   PHX_CO_CHECK(std::move(done));
+  if (on_revoked_) on_revoked_(proof);
   co_return Status();
 }
 

@@ -20,6 +20,7 @@
 /// password.hpp.
 
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <cstddef>
@@ -111,6 +112,8 @@ class Identity final : public api::Authenticator {
 
   /// Ends a session or a bearer token, by the id in Principal::session_id. Succeeds when it is already gone.
   asio::awaitable<Status> revoke(Uuid proof);
+  /// Told of each proof that `revoke` ended, so that what is open in its name can be closed at once.
+  void on_revoked(std::function<void(const Uuid&)> listener) { on_revoked_ = std::move(listener); }
   /// Ends all sessions, tokens and links of a user.
   asio::awaitable<Status> revoke_all(Uuid user);
 
@@ -179,6 +182,7 @@ class Identity final : public api::Authenticator {
   /// What unknown names are verified against.
   std::string dummy_phc_;
   ProofCache verified_;
+  std::function<void(const Uuid&)> on_revoked_;
 };
 
 }  // namespace phx::identity

@@ -1,0 +1,211 @@
+// Signals on a real database: exact under duplicates, disorder and parallel delivery; walled by tenant.
+#include <gtest/gtest.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/json.hpp>
+
+#include "base/random.hpp"
+#include "domains/incident/incident.hpp"
+#include "engine/work_queue.hpp"
+#include "pg/testing/test_cluster.hpp"
+
+namespace phx::incident {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kTenant = "01900000-0000-7000-8000-000000000001";
+constexpr std::string_view kOther = "01900000-0000-7000-8000-00000000000b";
+constexpr std::string_view kMachine = "01900000-0000-7000-8000-0000000000a1";
+
+class IncidentTest : public ::testing::Test {
+ protected:
+  IncidentTest()
+      : ids(clock, random),
+        worker(db.executor(), db.database(), clock, random, metrics, {std::chrono::milliseconds(1), std::chrono::milliseconds(5)}),
+        incidents(db.database(), clock, ids, {100ms}) {
+    db.exec("insert into phoenix.tenants (id, name, display_name) values ('" + std::string(kTenant) + "', 'acme', 'Acme'), ('" +
+            std::string(kOther) + "', 'beta', 'Beta');"
+            "insert into phoenix.sites (id, name, region) values ('01900000-0000-7000-8000-000000000002', 'local', 'local');"
+            "insert into phoenix.images (id, name, format, sha256, size_mib, size_bytes, virtual_bytes, min_memory_mib, min_disk_gib) "
+            "values ('01900000-0000-7000-8000-000000000003', 'micro', 'micro', repeat('a', 64), 1, 1, 1, 64, 1);"
+            "insert into phoenix.virtual_machines (id, tenant_id, name, image_id, site_id, vcpus, memory_mib, disk_gib, "
+            "desired_state, state, state_since, created_by) values ('" + std::string(kMachine) + "', '" + std::string(kTenant) +
+            "', 'web-1', '01900000-0000-7000-8000-000000000003', '01900000-0000-7000-8000-000000000002', 1, 128, 1, 'RUNNING', "
+            "'RUNNING', phoenix.now(), 'ada')");
+    incidents.work_with(worker);
+    worker.start();
+  }
+  ~IncidentTest() override { db.run(worker.stop()); }
+
+  static IncomingAlert alert(std::string name, bool firing, Instant starts_at) {
+    IncomingAlert a;
+    a.source = "alertmanager";
+    a.labels = {{"alertname", name}, {"severity", "critical"}};
+    a.annotations = {{"summary", name + " is bad"}};
+    a.fingerprint = fingerprint_of(a.labels);
+    a.firing = firing;
+    a.starts_at = starts_at;
+    if (!firing) a.ends_at = starts_at + 1min;
+    return a;
+  }
+  Status take(IncomingAlert a, std::optional<Uuid> to = Uuid::parse(kTenant).value()) {
+    std::vector<IncomingAlert> list;
+    list.push_back(std::move(a));
+    const Status status = db.run(incidents.take_alerts(to, std::move(list)));
+    worker.nudge();
+    return status;
+  }
+  ::testing::AssertionResult becomes(const std::string& sql) {
+    const auto until = std::chrono::steady_clock::now() + 20s;
+    while (std::chrono::steady_clock::now() < until) {
+      if (db.value("select (" + sql + ")::text") == "true") return ::testing::AssertionSuccess();
+      db.run(sleep_for(5ms));
+    }
+    return ::testing::AssertionFailure() << "never: " << sql << "\n"
+                                         << db.value("select coalesce((select json_agg(i)::text from phoenix.incidents i), '-')");
+  }
+  std::string count(const std::string& what) { return db.value("select count(*) from phoenix." + what); }
+  Status signal(compute::MachineState before, compute::MachineState after) {
+    const auto work = [&]() -> asio::awaitable<Status> {
+      PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::worker(), Deadline::after(5s)));
+      compute::MachineSignal s{machine, tenant, "web-1", before, after, "killed by signal 9", "Start it again."};
+      PHX_CO_CHECK(co_await incidents.machine_changed(tx, std::move(s)));
+      co_return co_await tx.commit();
+    };
+    const Status status = db.run(work());
+    worker.nudge();
+    return status;
+  }
+
+  pg::testing::TestDatabase db;
+  SystemClock clock;
+  SeededRandom random{1};
+  Metrics metrics;
+  UuidSource ids;
+  engine::Worker worker;
+  Incidents incidents;
+  const Uuid tenant = *Uuid::parse(kTenant);
+  const Uuid machine = *Uuid::parse(kMachine);
+  const Instant start = SystemClock().now() - 10min;
+};
+
+TEST_F(IncidentTest, ADeliveryIsTakenOnceHoweverOftenItComes) {
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(take(alert("ApiSlow", true, start)));
+  EXPECT_EQ(count("alerts"), "1");
+  EXPECT_EQ(count("incidents"), "1");
+  EXPECT_EQ(db.value("select deliveries from phoenix.alerts"), "5");
+  EXPECT_EQ(db.value("select severity || status || title from phoenix.incidents"), "P1INVESTIGATINGApiSlow is bad");
+  EXPECT_EQ(db.value("select started_at = (select starts_at from phoenix.alerts) from phoenix.incidents"), "t");
+}
+
+TEST_F(IncidentTest, ParallelDeliveriesMakeOneIncident) {
+  std::vector<Status> outcomes(40, Error(Code::kInternal, "test.pending", ""));
+  const auto one = [&](std::size_t i) -> asio::awaitable<void> {
+    std::vector<IncomingAlert> list;
+    list.push_back(alert("ApiSlow", true, start));
+    outcomes[i] = co_await incidents.take_alerts(tenant, std::move(list));
+  };
+  TaskScope scope(db.executor(), "deliveries");
+  for (std::size_t i = 0; i < outcomes.size(); ++i) scope.spawn("delivery", one(i));
+  db.run(scope.join());
+  int taken = 0;
+  for (const auto& outcome : outcomes) {
+    // More at once than there are connections: a refusal is "try again", never half a delivery.
+    if (outcome) ++taken;
+    else EXPECT_TRUE(code_info(outcome.error().code()).retryable) << outcome.error().to_string();
+  }
+  EXPECT_GT(taken, 0);
+  EXPECT_EQ(count("alerts"), "1");
+  EXPECT_EQ(count("incidents"), "1");
+  EXPECT_EQ(db.value("select deliveries from phoenix.alerts"), std::to_string(taken));
+}
+
+TEST_F(IncidentTest, AResolveBeforeItsTriggerLeavesNothingOpen) {
+  ASSERT_TRUE(take(alert("ApiSlow", false, start)));
+  ASSERT_TRUE(take(alert("ApiSlow", true, start)));
+  EXPECT_EQ(db.value("select status from phoenix.alerts"), "RESOLVED");
+  EXPECT_EQ(count("incidents"), "0");
+  ASSERT_TRUE(take(alert("ApiSlow", true, start + 5min)));
+  EXPECT_EQ(count("incidents"), "1") << "a new occurrence opens one";
+}
+
+TEST_F(IncidentTest, ALateDeliveryOfAnOlderOccurrenceOpensNothing) {
+  ASSERT_TRUE(take(alert("ApiSlow", true, start + 5min)));
+  ASSERT_TRUE(take(alert("ApiSlow", true, start)));
+  EXPECT_EQ(db.value("select count(*) from phoenix.alerts where status = 'FIRING'"), "1");
+  EXPECT_EQ(count("incidents"), "1");
+}
+
+TEST_F(IncidentTest, ANewOccurrenceEndsTheOneNobodyEnded) {
+  ASSERT_TRUE(take(alert("ApiSlow", true, start)));
+  ASSERT_TRUE(take(alert("ApiSlow", true, start + 5min)));
+  EXPECT_EQ(db.value("select string_agg(status, ',' order by starts_at) from phoenix.alerts"), "RESOLVED,FIRING");
+  EXPECT_EQ(count("incidents"), "1") << "the open incident is joined";
+}
+
+TEST_F(IncidentTest, GoesThroughMonitoringToResolvedAndARelapseReopens) {
+  ASSERT_TRUE(take(alert("ApiSlow", true, start)));
+  ASSERT_TRUE(take(alert("ApiSlow", false, start)));
+  EXPECT_TRUE(becomes("select status = 'RESOLVED' from phoenix.incidents"));
+  EXPECT_EQ(db.value("select string_agg(kind || ':' || split_part(body, ':', 1), '|' order by at, id) from phoenix.incident_entries where kind = 'status'"),
+            "status:Investigating → Monitoring|status:Monitoring → Resolved");
+  ASSERT_TRUE(take(alert("ApiSlow", true, start + 5min)));
+  EXPECT_EQ(count("incidents"), "2") << "after the watch it is a new incident";
+  EXPECT_EQ(db.value("select string_agg(reference, ',' order by number) from phoenix.incidents"), "INC-1,INC-2");
+}
+
+TEST_F(IncidentTest, AMachinesTroubleOpensAnIncidentAndItsRecoveryEndsIt) {
+  using compute::MachineState;
+  ASSERT_TRUE(signal(MachineState::kRunning, MachineState::kLost));
+  EXPECT_EQ(db.value("select title || severity || virtual_machine_name from phoenix.incidents"), "Guest web-1 is downP2web-1");
+  EXPECT_EQ(db.value("select tenant_id::text from phoenix.incidents"), std::string(kTenant));
+  ASSERT_TRUE(signal(MachineState::kLost, MachineState::kStarting));
+  EXPECT_EQ(db.value("select status from phoenix.alerts"), "FIRING") << "an attempt is no recovery";
+  ASSERT_TRUE(signal(MachineState::kStarting, MachineState::kRunning));
+  EXPECT_EQ(db.value("select status from phoenix.alerts"), "RESOLVED");
+  EXPECT_TRUE(becomes("select status = 'RESOLVED' from phoenix.incidents"));
+}
+
+TEST_F(IncidentTest, TwoTroublesOfOneMachineAreOneIncident) {
+  using compute::MachineState;
+  ASSERT_TRUE(signal(MachineState::kRunning, MachineState::kLost));
+  auto from_outside = alert("NodeDown", true, start);
+  from_outside.labels["vm"] = std::string(kMachine);
+  from_outside.fingerprint = fingerprint_of(from_outside.labels);
+  ASSERT_TRUE(take(std::move(from_outside)));
+  EXPECT_EQ(count("alerts"), "2");
+  EXPECT_EQ(count("incidents"), "1");
+}
+
+TEST_F(IncidentTest, ALabelCannotReachIntoAnotherTenant) {
+  auto forged = alert("NodeDown", true, start);
+  forged.labels["vm"] = std::string(kMachine);
+  forged.fingerprint = fingerprint_of(forged.labels);
+  ASSERT_TRUE(take(std::move(forged), *Uuid::parse(kOther)));
+  EXPECT_EQ(db.value("select count(*) from phoenix.incidents where virtual_machine_id is not null"), "0");
+  EXPECT_EQ(db.value("select tenant_id::text from phoenix.incidents"), std::string(kOther));
+  EXPECT_EQ(db.value("select position('web-1' in title) from phoenix.incidents"), "0");
+}
+
+TEST_F(IncidentTest, ThePlatformsOwnAlertsBelongToNoTenant) {
+  ASSERT_TRUE(take(alert("DiskFull", true, start), std::nullopt));
+  EXPECT_EQ(db.value("select tenant_id is null from phoenix.incidents"), "t");
+  const auto seen = db.run(db->read(pg::Scope::of_tenant(tenant), pg::Sql::dynamic("all", "select id from phoenix.incidents"), {},
+                                    Deadline::after(5s)));
+  ASSERT_TRUE(seen);
+  EXPECT_TRUE(seen->empty());
+}
+
+TEST_F(IncidentTest, TheTimelineIsOnlyEverAddedTo) {
+  ASSERT_TRUE(take(alert("ApiSlow", true, start)));
+  for (const auto* sql : {"update phoenix.incident_entries set body = 'forged'", "delete from phoenix.incident_entries"})
+    for (const auto scope : {pg::Scope::of_tenant(tenant), pg::Scope::platform(), pg::Scope::worker()}) {
+      const auto refused = db.run(db->execute(scope, pg::Sql::dynamic("forge", sql), {}, Deadline::after(5s)));
+      ASSERT_FALSE(refused) << sql;
+      EXPECT_EQ(refused.error().reason(), "pg.permission_denied") << sql;
+    }
+}
+
+}  // namespace
+}  // namespace phx::incident
