@@ -45,7 +45,7 @@ fetch() {
   file=$cache/${name}_${version//:/%3a}_amd64.deb
   if [[ ! -f $file ]]; then
     say "downloading $name $version" >&2
-    (cd "$work" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$name=$version") ||
+    (cd "$work" && apt-get -qq -o APT::Sandbox::User=root download "$name=$version") ||
       fail "cannot download $name $version"
     rm -f "$cache/${name}"_*.deb
     mv "$work/$(basename "$file")" "$file"
@@ -99,7 +99,7 @@ done
 
 say "packing"
 find "$root" -exec touch -h -d @0 {} +
-(cd "$root" && find . | LC_ALL=C sort | "$busybox" cpio -o -H newc -R 0:0 2>/dev/null) | gzip -9n >"$work/initrd"
+(cd "$root" && find . | LC_ALL=C sort | "$busybox" cpio -o -H newc -R 0:0 --ignore-devno --renumber-inodes 2>/dev/null) | gzip -9n >"$work/initrd"
 cp "$work/boot/vmlinuz-$version" "$work/kernel"
 cat >"$work/manifest.json" <<JSON
 {
