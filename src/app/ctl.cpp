@@ -77,8 +77,8 @@ struct Ctl::Impl {
   Work work;
 
   // Arguments of the commands; CLI11 writes them while parsing.
-  std::string name, other_name, display_name, tier = "STANDARD", image, file, format, description, title, severity, impact,
-      status, note, user_data_file, reference;
+  std::string name, other_name, display_name, tier = "STANDARD", image, file, format, description, title, severity,
+                                              impact, status, note, user_data_file, reference;
   std::vector<std::string> ssh_key_files, services, forwards;
   int vcpus = 1, memory_mib = 128, disk_gib = 1;
   std::int64_t ttl_seconds = 12 * 3600;
@@ -93,7 +93,8 @@ struct Ctl::Impl {
     } else if (value.is_array()) {
       print_table(value.get_array());
     } else if (value.is_object()) {
-      for (const auto& [field, item] : value.get_object()) std::cout << std::string(field) << ": " << cell(item) << "\n";
+      for (const auto& [field, item] : value.get_object())
+        std::cout << std::string(field) << ": " << cell(item) << "\n";
     }
   }
 
@@ -117,7 +118,8 @@ struct Ctl::Impl {
   asio::awaitable<Status> vm_console(CtlClient& client);
   asio::awaitable<Status> await_operation(CtlClient& client, std::string tenant, std::string id);
   // --- images, operations, incidents
-  asio::awaitable<Status> list(CtlClient& client, std::string root, std::string fields, bool in_tenant, std::string arguments);
+  asio::awaitable<Status> list(CtlClient& client, std::string root, std::string fields, bool in_tenant,
+                               std::string arguments);
   asio::awaitable<Status> image_import(CtlClient& client);
   asio::awaitable<Status> operation_change(CtlClient& client, std::string mutation);
   asio::awaitable<Result<std::pair<std::string, std::string>>> incident_place(CtlClient& client);
@@ -135,27 +137,28 @@ struct Ctl::Impl {
 asio::awaitable<Status> Ctl::Impl::tenant_create(CtlClient& client) {
   json::object input{{"name", wanted()}, {"tier", tier}};
   if (!display_name.empty()) input["displayName"] = display_name;
-  PHX_CO_TRY(const auto data, co_await client.graphql(
-                                  "mutation($input: CreateTenantInput!, $key: String) { createTenant(input: $input, "
-                                  "idempotencyKey: $key) { tenant { id name displayName tier status } } }",
-                                  with_key({{"input", std::move(input)}}), ""));
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("mutation($input: CreateTenantInput!, $key: String) { createTenant(input: $input, "
+                                     "idempotencyKey: $key) { tenant { id name displayName tier status } } }",
+                                     with_key({{"input", std::move(input)}}), ""));
   show(data.at("createTenant").at("tenant"));
   co_return Status();
 }
 
 asio::awaitable<Status> Ctl::Impl::tenant_list(CtlClient& client) {
-  PHX_CO_TRY(const auto data, co_await client.graphql(
-                                  "{ tenants(first: 500, orderBy: NAME) { nodes { id name displayName tier status } } }", {}, ""));
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql(
+                 "{ tenants(first: 500, orderBy: NAME) { nodes { id name displayName tier status } } }", {}, ""));
   show(data.at("tenants").at("nodes"));
   co_return Status();
 }
 
 asio::awaitable<Result<std::string>> Ctl::Impl::machine_id(CtlClient& client, std::string tenant) {
   if (Uuid::parse(wanted())) co_return wanted();
-  PHX_CO_TRY(const auto data,
-             co_await client.graphql("query($name: String!) { virtualMachines(first: 1, filter: { name: { eq: $name } }) "
-                                     "{ nodes { id } } }",
-                                     {{"name", wanted()}}, std::move(tenant)));
+  PHX_CO_TRY(const auto data, co_await client.graphql(
+                                  "query($name: String!) { virtualMachines(first: 1, filter: { name: { eq: $name } }) "
+                                  "{ nodes { id } } }",
+                                  {{"name", wanted()}}, std::move(tenant)));
   const auto& nodes = data.at("virtualMachines").at("nodes").as_array();
   if (nodes.empty()) co_return not_found("vm.not_found", "There is no machine '" + wanted() + "'.");
   co_return std::string(nodes.front().at("id").as_string());
@@ -166,9 +169,9 @@ asio::awaitable<Status> Ctl::Impl::await_operation(CtlClient& client, std::strin
   const Duration until = clock.monotonic() + std::chrono::seconds(timeout_seconds);
   std::string last_step;
   for (;;) {
-    PHX_CO_TRY(const auto data, co_await client.graphql("query($id: ID!) { operation(id: $id) { " +
-                                                            std::string(kOperationFields) + " } }",
-                                                        {{"id", id}}, tenant));
+    PHX_CO_TRY(const auto data, co_await client.graphql(
+                                    "query($id: ID!) { operation(id: $id) { " + std::string(kOperationFields) + " } }",
+                                    {{"id", id}}, tenant));
     if (data.at("operation").is_null()) co_return not_found("operation.not_found", "The operation is gone.");
     const auto& operation = data.at("operation").as_object();
     const std::string state = cell(operation.at("state"));
@@ -178,19 +181,20 @@ asio::awaitable<Status> Ctl::Impl::await_operation(CtlClient& client, std::strin
     }
     if (state == "SUCCEEDED") co_return Status();
     if (state == "FAILED" || state == "CANCELLED")
-      co_return Error(Code::kFailedPrecondition, "operation." + state, cell(operation.at("kind")) + " " + state + ": " +
-                                                                           cell(operation.at("reason")))
+      co_return Error(Code::kFailedPrecondition, "operation." + state,
+                      cell(operation.at("kind")) + " " + state + ": " + cell(operation.at("reason")))
           .with_next_action(operation.at("nextAction").is_null() ? "" : cell(operation.at("nextAction")));
     if (clock.monotonic() > until)
-      co_return Error(Code::kDeadlineExceeded, "ctl.wait", "Still " + state + " after " + std::to_string(timeout_seconds) +
-                                                               " s; the operation goes on.");
+      co_return Error(Code::kDeadlineExceeded, "ctl.wait",
+                      "Still " + state + " after " + std::to_string(timeout_seconds) + " s; the operation goes on.");
     co_await sleep_for(kPoll);
   }
 }
 
 asio::awaitable<Status> Ctl::Impl::vm_create(CtlClient& client) {
   PHX_CO_TRY(const std::string tenant, co_await client.tenant());
-  json::object input{{"name", wanted()}, {"image", image}, {"vcpus", vcpus}, {"memoryMib", memory_mib}, {"diskGib", disk_gib}};
+  json::object input{
+      {"name", wanted()}, {"image", image}, {"vcpus", vcpus}, {"memoryMib", memory_mib}, {"diskGib", disk_gib}};
   const auto read_file = [](const std::string& path) -> Result<std::string> {
     std::ifstream in(path);
     std::string content{std::istreambuf_iterator<char>(in), {}};
@@ -217,9 +221,10 @@ asio::awaitable<Status> Ctl::Impl::vm_create(CtlClient& client) {
   }
   if (!ports.empty()) input["portForwards"] = std::move(ports);
   PHX_CO_TRY(const auto data,
-             co_await client.graphql("mutation($input: CreateVirtualMachineInput!, $key: String) { createVirtualMachine(input: "
-                                     "$input, idempotencyKey: $key) { virtualMachine { id } operation { id } } }",
-                                     with_key({{"input", std::move(input)}}), tenant));
+             co_await client.graphql(
+                 "mutation($input: CreateVirtualMachineInput!, $key: String) { createVirtualMachine(input: "
+                 "$input, idempotencyKey: $key) { virtualMachine { id } operation { id } } }",
+                 with_key({{"input", std::move(input)}}), tenant));
   const auto& payload = data.at("createVirtualMachine").as_object();
   if (wait) PHX_CO_CHECK(co_await await_operation(client, tenant, cell(payload.at("operation"))));
   name = cell(payload.at("virtualMachine"));
@@ -229,16 +234,14 @@ asio::awaitable<Status> Ctl::Impl::vm_create(CtlClient& client) {
 asio::awaitable<Status> Ctl::Impl::list(CtlClient& client, std::string root, std::string fields, bool in_tenant,
                                         std::string arguments) {
   std::string tenant;
-  if (in_tenant || !client.tenant_asked_for().empty()) {
-    PHX_CO_TRY(tenant, co_await client.tenant());
-  }
+  if (in_tenant || !client.tenant_asked_for().empty()) { PHX_CO_TRY(tenant, co_await client.tenant()); }
   // Pages are read to the end: a list that silently stops is a list that lies.
   json::array all;
   json::value after = nullptr;
   for (;;) {
-    PHX_CO_TRY(const auto data, co_await client.graphql("query($after: String) { page: " + root + "(first: 200, after: $after" +
-                                                            arguments + ") { nodes { " + fields +
-                                                            " } pageInfo { hasNextPage endCursor } } }",
+    PHX_CO_TRY(const auto data, co_await client.graphql("query($after: String) { page: " + root +
+                                                            "(first: 200, after: $after" + arguments + ") { nodes { " +
+                                                            fields + " } pageInfo { hasNextPage endCursor } } }",
                                                         {{"after", after}}, tenant));
     const auto& page = data.at("page").as_object();
     for (const auto& node : page.at("nodes").as_array()) all.push_back(node);
@@ -250,15 +253,16 @@ asio::awaitable<Status> Ctl::Impl::list(CtlClient& client, std::string root, std
 }
 
 asio::awaitable<Status> Ctl::Impl::vm_list(CtlClient& client) {
-  co_return co_await list(client, "virtualMachines", "id name state vcpus memoryMib diskGib image { name } stateReason", true, "");
+  co_return co_await list(client, "virtualMachines", "id name state vcpus memoryMib diskGib image { name } stateReason",
+                          true, "");
 }
 
 asio::awaitable<Status> Ctl::Impl::vm_show(CtlClient& client) {
   PHX_CO_TRY(const std::string tenant, co_await client.tenant());
   PHX_CO_TRY(const std::string id, co_await machine_id(client, tenant));
-  PHX_CO_TRY(const auto data, co_await client.graphql("query($id: ID!) { virtualMachine(id: $id) { " +
-                                                          std::string(kMachineFields) + " } }",
-                                                      {{"id", id}}, tenant));
+  PHX_CO_TRY(const auto data, co_await client.graphql(
+                                  "query($id: ID!) { virtualMachine(id: $id) { " + std::string(kMachineFields) + " } }",
+                                  {{"id", id}}, tenant));
   if (data.at("virtualMachine").is_null()) co_return not_found("vm.not_found", "There is no such machine.");
   show(data.at("virtualMachine"));
   co_return Status();
@@ -294,10 +298,11 @@ asio::awaitable<Status> Ctl::Impl::vm_console(CtlClient& client) {
 
 asio::awaitable<Status> Ctl::Impl::image_import(CtlClient& client) {
   json::object input{{"name", wanted()}, {"file", file}, {"format", format}, {"description", description}};
-  PHX_CO_TRY(const auto data, co_await client.graphql("mutation($input: ImportImageInput!, $key: String) { importImage(input: "
-                                                      "$input, idempotencyKey: $key) { image { id name format sha256 "
-                                                      "sizeMib minDiskGib } } }",
-                                                      with_key({{"input", std::move(input)}}), ""));
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("mutation($input: ImportImageInput!, $key: String) { importImage(input: "
+                                     "$input, idempotencyKey: $key) { image { id name format sha256 "
+                                     "sizeMib minDiskGib } } }",
+                                     with_key({{"input", std::move(input)}}), ""));
   show(data.at("importImage").at("image"));
   co_return Status();
 }
@@ -317,13 +322,15 @@ asio::awaitable<Result<std::pair<std::string, std::string>>> Ctl::Impl::incident
   const std::string tenant = client.tenant_asked_for();
   if (Uuid::parse(wanted())) co_return std::pair(tenant, wanted());
   PHX_CO_TRY(const auto data,
-             co_await client.graphql("query($reference: String!) { incidents(first: 2, filter: { reference: { eq: $reference } "
-                                     "}) { nodes { id } } }",
-                                     {{"reference", wanted()}}, tenant));
+             co_await client.graphql(
+                 "query($reference: String!) { incidents(first: 2, filter: { reference: { eq: $reference } "
+                 "}) { nodes { id } } }",
+                 {{"reference", wanted()}}, tenant));
   const auto& nodes = data.at("incidents").at("nodes").as_array();
   if (nodes.empty()) co_return not_found("incident.not_found", "There is no incident '" + wanted() + "'.");
   if (nodes.size() > 1)
-    co_return invalid_argument("ctl.which_tenant", "tenant", "Several tenants have an incident of that number: say --tenant.");
+    co_return invalid_argument("ctl.which_tenant", "tenant",
+                               "Several tenants have an incident of that number: say --tenant.");
   co_return std::pair(tenant, std::string(nodes.front().at("id").as_string()));
 }
 
@@ -337,10 +344,12 @@ asio::awaitable<Status> Ctl::Impl::incident_declare(CtlClient& client) {
     PHX_CO_TRY(const std::string machine, co_await machine_id(client, tenant));
     input["virtualMachineId"] = machine;
   }
-  PHX_CO_TRY(const auto data,
-             co_await client.graphql("mutation($input: DeclareIncidentInput!, $key: String) { declareIncident(input: $input, "
-                                     "idempotencyKey: $key) { incident { " + std::string(kIncidentFields) + " } } }",
-                                     with_key({{"input", std::move(input)}}), tenant));
+  PHX_CO_TRY(
+      const auto data,
+      co_await client.graphql("mutation($input: DeclareIncidentInput!, $key: String) { declareIncident(input: $input, "
+                              "idempotencyKey: $key) { incident { " +
+                                  std::string(kIncidentFields) + " } } }",
+                              with_key({{"input", std::move(input)}}), tenant));
   show(data.at("declareIncident").at("incident"));
   co_return Status();
 }
@@ -371,10 +380,10 @@ asio::awaitable<Status> Ctl::Impl::incident_change(CtlClient& client, std::strin
   json::object variables = with_key({{"id", place.second}});
   if (has_note) variables["body"] = note;
   PHX_CO_TRY(const auto data,
-             co_await client.graphql(std::string("mutation($id: ID!, $key: String") + (has_note ? ", $body: String!" : "") +
-                                         ") { change: " + mutation + "(id: $id, idempotencyKey: $key" +
-                                         (has_note ? ", body: $body" : "") + ") { incident { " +
-                                         std::string(kIncidentFields) + " } } }",
+             co_await client.graphql(std::string("mutation($id: ID!, $key: String") +
+                                         (has_note ? ", $body: String!" : "") + ") { change: " + mutation +
+                                         "(id: $id, idempotencyKey: $key" + (has_note ? ", body: $body" : "") +
+                                         ") { incident { " + std::string(kIncidentFields) + " } } }",
                                      std::move(variables), place.first));
   show(data.at("change").at("incident"));
   co_return Status();
@@ -385,7 +394,8 @@ asio::awaitable<Status> Ctl::Impl::incident_status(CtlClient& client, std::strin
   PHX_CO_TRY(const auto data,
              co_await client.graphql("mutation($id: ID!, $status: IncidentStatus!, $note: String, $key: String) { "
                                      "setIncidentStatus(id: $id, status: $status, note: $note, idempotencyKey: $key) { "
-                                     "incident { " + std::string(kIncidentFields) + " } } }",
+                                     "incident { " +
+                                         std::string(kIncidentFields) + " } } }",
                                      with_key({{"id", place.second}, {"status", to}, {"note", note}}), place.first));
   show(data.at("setIncidentStatus").at("incident"));
   co_return Status();
@@ -393,8 +403,8 @@ asio::awaitable<Status> Ctl::Impl::incident_status(CtlClient& client, std::strin
 
 asio::awaitable<Status> Ctl::Impl::incident_report(CtlClient& client) {
   PHX_CO_TRY(const auto place, co_await incident_place(client));
-  PHX_CO_TRY(const auto data, co_await client.graphql("query($id: ID!) { incidentReport(id: $id) }", {{"id", place.second}},
-                                                      place.first));
+  PHX_CO_TRY(const auto data, co_await client.graphql("query($id: ID!) { incidentReport(id: $id) }",
+                                                      {{"id", place.second}}, place.first));
   if (as_json())
     show(json::object{{"report", data.at("incidentReport")}});
   else
@@ -436,7 +446,8 @@ void Ctl::add_to(CLI::App& app) {
   auto* ctl = app.add_subcommand("ctl", "Use the API of a running server from the terminal");
   ctl->require_subcommand(1);
   ctl->fallthrough();
-  ctl->add_option("--data", i.target.data, "Data folder of the server; PHOENIX_DATA, else the one that runs")->envname("PHOENIX_DATA");
+  ctl->add_option("--data", i.target.data, "Data folder of the server; PHOENIX_DATA, else the one that runs")
+      ->envname("PHOENIX_DATA");
   ctl->add_option("--server", i.target.server, "Address of a remote server, http://HOST:PORT; needs --token-file");
   ctl->add_option("--token-file", i.token_file, "File with a bearer token");
   ctl->add_option("--tenant", i.target.tenant, "Tenant to work in, by name or id; not needed while there is only one");
@@ -462,14 +473,16 @@ void Ctl::add_to(CLI::App& app) {
 
   auto* tenant = ctl->add_subcommand("tenant", "Tenants");
   tenant->require_subcommand(1)->fallthrough();
-  auto* create_tenant = named(command(tenant, "create", "Create a tenant", [&i](CtlClient& c) { return i.tenant_create(c); }), "Name");
+  auto* create_tenant =
+      named(command(tenant, "create", "Create a tenant", [&i](CtlClient& c) { return i.tenant_create(c); }), "Name");
   create_tenant->add_option("--display-name", i.display_name, "Name for people");
   create_tenant->add_option("--tier", i.tier, "FREE, STANDARD, ENTERPRISE or SOVEREIGN");
   command(tenant, "list", "List tenants", [&i](CtlClient& c) { return i.tenant_list(c); });
 
   auto* vm = ctl->add_subcommand("vm", "Virtual machines");
   vm->require_subcommand(1)->fallthrough();
-  auto* create = waits(named(command(vm, "create", "Create a machine", [&i](CtlClient& c) { return i.vm_create(c); }), "Name"));
+  auto* create =
+      waits(named(command(vm, "create", "Create a machine", [&i](CtlClient& c) { return i.vm_create(c); }), "Name"));
   create->add_option("--image", i.image, "Image of the catalogue")->required();
   create->add_option("--vcpus", i.vcpus, "CPUs");
   create->add_option("--memory-mib", i.memory_mib, "Memory in MiB");
@@ -480,7 +493,8 @@ void Ctl::add_to(CLI::App& app) {
   command(vm, "list", "List machines", [&i](CtlClient& c) { return i.vm_list(c); });
   named(command(vm, "show", "Show a machine", [&i](CtlClient& c) { return i.vm_show(c); }), "Name or id");
   const auto change = [&](const char* name, const char* help, const char* mutation) {
-    return waits(named(command(vm, name, help, [&i, mutation](CtlClient& c) { return i.vm_change(c, mutation); }), "Name or id"));
+    return waits(named(command(vm, name, help, [&i, mutation](CtlClient& c) { return i.vm_change(c, mutation); }),
+                       "Name or id"));
   };
   change("start", "Start a machine", "startVirtualMachine");
   change("stop", "Press the power button; the plug is pulled after the grace", "stopVirtualMachine")
@@ -489,7 +503,8 @@ void Ctl::add_to(CLI::App& app) {
   change("pause", "Halt its CPUs", "pauseVirtualMachine");
   change("resume", "Let its CPUs go on", "resumeVirtualMachine");
   change("delete", "Remove a machine and its disks for good", "deleteVirtualMachine");
-  named(command(vm, "console", "Serial console; Ctrl-] leaves it", [&i](CtlClient& c) { return i.vm_console(c); }), "Name or id");
+  named(command(vm, "console", "Serial console; Ctrl-] leaves it", [&i](CtlClient& c) { return i.vm_console(c); }),
+        "Name or id");
 
   auto* image = ctl->add_subcommand("image", "Images");
   image->require_subcommand(1)->fallthrough();
@@ -497,7 +512,8 @@ void Ctl::add_to(CLI::App& app) {
     return i.list(c, "images", "id name format sizeMib minMemoryMib minDiskGib description", false, "");
   });
   auto* import = named(command(image, "import", "Import a disk image from the server's import folder",
-                               [&i](CtlClient& c) { return i.image_import(c); }), "Name of the image");
+                               [&i](CtlClient& c) { return i.image_import(c); }),
+                       "Name of the image");
   import->add_option("--file", i.file, "File name in the import folder")->required();
   import->add_option("--format", i.format, "qcow2 or raw")->required()->check(CLI::IsMember({"qcow2", "raw"}));
   import->add_option("--description", i.description, "For people");
@@ -505,16 +521,25 @@ void Ctl::add_to(CLI::App& app) {
   auto* operation = ctl->add_subcommand("operation", "Operations");
   operation->require_subcommand(1)->fallthrough();
   command(operation, "list", "List operations, newest first", [&i](CtlClient& c) {
-    return i.list(c, "operations", "id kind state objectName progress step reason", true, ", orderBy: CREATED_AT, direction: DESC");
+    return i.list(c, "operations", "id kind state objectName progress step reason", true,
+                  ", orderBy: CREATED_AT, direction: DESC");
   });
-  named(command(operation, "cancel", "Stop it at its next safe point", [&i](CtlClient& c) { return i.operation_change(c, "cancelOperation"); }), "Id");
-  named(command(operation, "retry", "Take a failed one up again", [&i](CtlClient& c) { return i.operation_change(c, "retryOperation"); }), "Id");
+  named(command(operation, "cancel", "Stop it at its next safe point",
+                [&i](CtlClient& c) { return i.operation_change(c, "cancelOperation"); }),
+        "Id");
+  named(command(operation, "retry", "Take a failed one up again",
+                [&i](CtlClient& c) { return i.operation_change(c, "retryOperation"); }),
+        "Id");
 
-  auto* incident = ctl->add_subcommand("incident", "Incidents; --tenant chooses a tenant's, without it the platform sees all");
+  auto* incident =
+      ctl->add_subcommand("incident", "Incidents; --tenant chooses a tenant's, without it the platform sees all");
   incident->require_subcommand(1)->fallthrough();
-  auto* declare = command(incident, "declare", "Declare an incident", [&i](CtlClient& c) { return i.incident_declare(c); });
+  auto* declare =
+      command(incident, "declare", "Declare an incident", [&i](CtlClient& c) { return i.incident_declare(c); });
   declare->add_option("--title", i.title, "What is wrong, in a few words")->required();
-  declare->add_option("--severity", i.severity, "P0, P1, P2 or P3")->required()->check(CLI::IsMember({"P0", "P1", "P2", "P3"}));
+  declare->add_option("--severity", i.severity, "P0, P1, P2 or P3")
+      ->required()
+      ->check(CLI::IsMember({"P0", "P1", "P2", "P3"}));
   declare->add_option("--impact", i.impact, "What users notice");
   declare->add_option("--service", i.services, "Affected service; may be repeated");
   declare->add_option("--vm", i.name, "Affected machine");
@@ -523,22 +548,40 @@ void Ctl::add_to(CLI::App& app) {
                   ", orderBy: STARTED_AT, direction: DESC");
   });
   const char* which = "INC-number or id";
-  named(command(incident, "show", "Show an incident and its timeline", [&i](CtlClient& c) { return i.incident_show(c); }), which);
-  named(command(incident, "ack", "Take an incident", [&i](CtlClient& c) { return i.incident_change(c, "acknowledgeIncident"); }), which);
-  named(command(incident, "restart-guest", "Start the affected guest again", [&i](CtlClient& c) { return i.incident_change(c, "restartIncidentGuest"); }), which);
-  named(command(incident, "note", "Add a note", [&i](CtlClient& c) { return i.incident_change(c, "addIncidentNote"); }), which)
-      ->add_option("--body", i.note, "The note")->required();
-  auto* resolve = named(command(incident, "resolve", "Resolve an incident", [&i](CtlClient& c) { return i.incident_status(c, "RESOLVED"); }), which);
+  named(
+      command(incident, "show", "Show an incident and its timeline", [&i](CtlClient& c) { return i.incident_show(c); }),
+      which);
+  named(command(incident, "ack", "Take an incident",
+                [&i](CtlClient& c) { return i.incident_change(c, "acknowledgeIncident"); }),
+        which);
+  named(command(incident, "restart-guest", "Start the affected guest again",
+                [&i](CtlClient& c) { return i.incident_change(c, "restartIncidentGuest"); }),
+        which);
+  named(command(incident, "note", "Add a note", [&i](CtlClient& c) { return i.incident_change(c, "addIncidentNote"); }),
+        which)
+      ->add_option("--body", i.note, "The note")
+      ->required();
+  auto* resolve = named(command(incident, "resolve", "Resolve an incident",
+                                [&i](CtlClient& c) { return i.incident_status(c, "RESOLVED"); }),
+                        which);
   resolve->add_option("--note", i.note, "Why it is over");
-  auto* status = named(command(incident, "status", "Set the status", [&i](CtlClient& c) { return i.incident_status(c, i.status); }), which);
-  status->add_option("--to", i.status, "The status")->required()->check(CLI::IsMember({"INVESTIGATING", "IDENTIFIED", "MONITORING", "RESOLVED"}));
+  auto* status = named(
+      command(incident, "status", "Set the status", [&i](CtlClient& c) { return i.incident_status(c, i.status); }),
+      which);
+  status->add_option("--to", i.status, "The status")
+      ->required()
+      ->check(CLI::IsMember({"INVESTIGATING", "IDENTIFIED", "MONITORING", "RESOLVED"}));
   status->add_option("--note", i.note, "Why");
-  named(command(incident, "report", "The report in the runbook's format, as Markdown", [&i](CtlClient& c) { return i.incident_report(c); }), which);
+  named(command(incident, "report", "The report in the runbook's format, as Markdown",
+                [&i](CtlClient& c) { return i.incident_report(c); }),
+        which);
 
-  auto* token = command(ctl, "token", "Print a bearer token (on the server's machine); with --tenant it opens that one only",
-                        [&i](CtlClient& c) { return i.token(c); });
+  auto* token =
+      command(ctl, "token", "Print a bearer token (on the server's machine); with --tenant it opens that one only",
+              [&i](CtlClient& c) { return i.token(c); });
   token->add_option("--ttl", i.ttl_seconds, "Seconds it lives");
-  command(ctl, "sign-in-link", "Print a one-time link that signs the first administrator in", [&i](CtlClient& c) { return i.sign_in_link(c); });
+  command(ctl, "sign-in-link", "Print a one-time link that signs the first administrator in",
+          [&i](CtlClient& c) { return i.sign_in_link(c); });
   command(ctl, "ready", "Exit 0 when the server is ready", [&i](CtlClient& c) { return i.ready(c); });
 }
 
@@ -568,7 +611,8 @@ int Ctl::run() {
   if (*outcome) return 0;
   const Error& error = outcome->error();
   if (i.as_json()) {
-    json::object body{{"code", code_info(error.code()).graphql_code}, {"reason", error.reason()}, {"message", error.message()}};
+    json::object body{
+        {"code", code_info(error.code()).graphql_code}, {"reason", error.reason()}, {"message", error.message()}};
     if (!error.field().empty()) body["field"] = error.field();
     if (!error.next_action().empty()) body["nextAction"] = error.next_action();
     std::cerr << json::serialize(json::object{{"error", std::move(body)}}) << "\n";

@@ -87,13 +87,12 @@ asio::awaitable<Status> CtlClient::connect() {
   if (!answers(socket_))
     co_return Error(Code::kUnavailable, "ctl.no_server", "No server answers in " + target_.data + ".")
         .with_next_action("Start it with ./dev up or phoenix serve, or name its data folder with --data.");
-  if (target_.token.empty()) {
-    PHX_CO_TRY(target_.token, co_await mint_token("", kCommandTokenSeconds));
-  }
+  if (target_.token.empty()) { PHX_CO_TRY(target_.token, co_await mint_token("", kCommandTokenSeconds)); }
   co_return Status();
 }
 
-asio::awaitable<Result<net::ClientResponse>> CtlClient::request(std::string method, std::string path, std::string body) {
+asio::awaitable<Result<net::ClientResponse>> CtlClient::request(std::string method, std::string path,
+                                                                std::string body) {
   net::ClientRequest out;
   out.method = std::move(method);
   out.url = base_ + path;
@@ -130,7 +129,8 @@ asio::awaitable<Result<std::string>> CtlClient::sign_in_link() {
   co_return text_of(answer, "link");
 }
 
-asio::awaitable<Result<json::object>> CtlClient::graphql(std::string query, json::object variables, std::string tenant) {
+asio::awaitable<Result<json::object>> CtlClient::graphql(std::string query, json::object variables,
+                                                         std::string tenant) {
   net::ClientRequest out;
   out.method = "POST";
   out.url = base_ + "/graphql";
@@ -151,7 +151,8 @@ asio::awaitable<Result<json::object>> CtlClient::graphql(std::string query, json
     co_return Error(answer.status == 401 ? Code::kUnauthenticated : Code::kInternal, "ctl.server_error",
                     text_of(error->get_object(), "message"));
   const auto* data = object.if_contains("data");
-  if (!data || !data->is_object()) co_return Error(Code::kInternal, "ctl.bad_answer", "The server's answer has no data.");
+  if (!data || !data->is_object())
+    co_return Error(Code::kInternal, "ctl.bad_answer", "The server's answer has no data.");
   co_return data->get_object();
 }
 

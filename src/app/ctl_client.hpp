@@ -19,10 +19,10 @@ namespace phx::app {
 namespace asio = boost::asio;
 
 struct CtlTarget {
-  std::string data;        ///< data folder whose server is meant; empty: the first of the usual ones that runs
-  std::string server;      ///< "http://host:port": then `token` is needed and `data` is not used
+  std::string data;    ///< data folder whose server is meant; empty: the first of the usual ones that runs
+  std::string server;  ///< "http://host:port": then `token` is needed and `data` is not used
   std::string token;
-  std::string tenant;      ///< id or name; empty: platform scope, or the only tenant there is
+  std::string tenant;  ///< id or name; empty: platform scope, or the only tenant there is
 };
 
 class CtlClient {

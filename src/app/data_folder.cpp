@@ -29,7 +29,8 @@ Status write_file(const fs::path& path, const std::string& content) {
   }
   std::error_code failure;
   fs::rename(temporary, path, failure);
-  if (failure) return Error(Code::kUnavailable, "data.unwritable", "Cannot write " + path.string() + ": " + failure.message());
+  if (failure)
+    return Error(Code::kUnavailable, "data.unwritable", "Cannot write " + path.string() + ": " + failure.message());
   return {};
 }
 
@@ -69,7 +70,8 @@ std::optional<ProcessIdentity> DataFolder::server() const {
 
 Status DataFolder::write_server_pid() const {
   PHX_TRY(const auto self, identify_process(getpid()));
-  return write_file(path_ / "run" / "server.pid", std::to_string(self.pid) + " " + std::to_string(self.start_ticks) + "\n");
+  return write_file(path_ / "run" / "server.pid",
+                    std::to_string(self.pid) + " " + std::to_string(self.start_ticks) + "\n");
 }
 
 void DataFolder::remove_server_pid() const {

@@ -60,7 +60,8 @@ Status migrate_status(const Settings& settings) {
     PHX_TRY(const auto states, migrator.status());
     for (const auto& state : states)
       std::cout << state.name << "  " << (state.applied_at ? format_instant(*state.applied_at) : "pending")
-                << (state.edited ? "  EDITED SINCE" : "") << (state.in_binary ? "" : "  (newer than this binary)") << "\n";
+                << (state.edited ? "  EDITED SINCE" : "") << (state.in_binary ? "" : "  (newer than this binary)")
+                << "\n";
     return {};
   });
 }

@@ -33,7 +33,8 @@ std::string listed(const Rows& rows) {
 constexpr std::string_view kTenantTables =
     "select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace "
     "where n.nspname = 'phoenix' and c.relkind in ('r', 'p') and not c.relispartition "
-    "and exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped)";
+    "and exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not "
+    "a.attisdropped)";
 
 std::string with_tenant_tables(std::string_view sql) {
   return "with tenant_tables as (" + std::string(kTenantTables) + ") " + std::string(sql);
@@ -41,10 +42,12 @@ std::string with_tenant_tables(std::string_view sql) {
 
 TEST(TenantWall, EveryTenantTableHasRowLevelSecurityEnabledAndNotForced) {
   TestDatabase db;
-  const auto open = db.exec(with_tenant_tables(
-      "select c.relname from pg_class c join tenant_tables t on t.oid = c.oid where not c.relrowsecurity or c.relforcerowsecurity"));
+  const auto open =
+      db.exec(with_tenant_tables("select c.relname from pg_class c join tenant_tables t on t.oid = c.oid where not "
+                                 "c.relrowsecurity or c.relforcerowsecurity"));
   EXPECT_TRUE(open.empty()) << listed(open);
-  EXPECT_GE(std::stoi(db.value(with_tenant_tables("select count(*) from tenant_tables"))), 8) << "the test sees the tables";
+  EXPECT_GE(std::stoi(db.value(with_tenant_tables("select count(*) from tenant_tables"))), 8)
+      << "the test sees the tables";
 }
 
 TEST(TenantWall, ATenantsPolicyIsOneEqualityCastInPlace) {
@@ -52,8 +55,10 @@ TEST(TenantWall, ATenantsPolicyIsOneEqualityCastInPlace) {
   const auto odd = db.exec(
       "select tablename, policyname, qual, with_check from pg_policies where schemaname = 'phoenix' "
       "and 'phoenix_tenant' = any (roles) and ("
-      " (qual is not null and qual !~ '^\\((tenant_id|id) = \\(current_setting\\(''phoenix\\.tenant_id''::text\\)\\)::uuid\\)$') or"
-      " (with_check is not null and with_check !~ '^\\((tenant_id|id) = \\(current_setting\\(''phoenix\\.tenant_id''::text\\)\\)::uuid\\)$'))");
+      " (qual is not null and qual !~ '^\\((tenant_id|id) = "
+      "\\(current_setting\\(''phoenix\\.tenant_id''::text\\)\\)::uuid\\)$') or"
+      " (with_check is not null and with_check !~ '^\\((tenant_id|id) = "
+      "\\(current_setting\\(''phoenix\\.tenant_id''::text\\)\\)::uuid\\)$'))");
   EXPECT_TRUE(odd.empty()) << listed(odd);
   const auto without = db.exec(with_tenant_tables(
       "select c.relname from pg_class c join tenant_tables t on t.oid = c.oid "
@@ -82,11 +87,12 @@ TEST(TenantWall, UniqueKeysOfTenantTablesAreLedByTheTenant) {
       "host_ports_pkey",         // a host's port is taken for everybody; the error names no owner
       "incident_counters_pkey",  // its only column is the tenant
   };
-  const auto keys = db.exec(with_tenant_tables(
-      "select i.indexrelid::regclass::text, (select string_agg(a.attname, ',' order by k.n) from unnest(i.indkey) with ordinality as k (att, n) "
-      "join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.att) "
-      "from pg_index i join tenant_tables t on t.oid = i.indrelid where i.indisunique "
-      "and has_any_column_privilege('phoenix_tenant', i.indrelid, 'select, insert, update')"));
+  const auto keys = db.exec(
+      with_tenant_tables("select i.indexrelid::regclass::text, (select string_agg(a.attname, ',' order by k.n) from "
+                         "unnest(i.indkey) with ordinality as k (att, n) "
+                         "join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.att) "
+                         "from pg_index i join tenant_tables t on t.oid = i.indrelid where i.indisunique "
+                         "and has_any_column_privilege('phoenix_tenant', i.indrelid, 'select, insert, update')"));
   for (const auto& key : keys) {
     const std::string name = key[0].substr(key[0].rfind('.') + 1);
     const bool led = key[1].starts_with("tenant_id") || key[1] == "id";
@@ -99,33 +105,38 @@ TEST(TenantWall, ViewsAskAsTheInvokerAndNothingElseIsADoor) {
   const auto views = db.exec(
       "select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'phoenix' and "
       "((c.relkind = 'v' and not coalesce(c.reloptions, '{}') @> '{security_invoker=true}') or (c.relkind = 'm' and "
-      "(has_table_privilege('phoenix_tenant', c.oid, 'select') or has_table_privilege('phoenix_platform', c.oid, 'select'))))");
+      "(has_table_privilege('phoenix_tenant', c.oid, 'select') or has_table_privilege('phoenix_platform', c.oid, "
+      "'select'))))");
   EXPECT_TRUE(views.empty()) << listed(views);
   // Functions that act as the owner are on this list, each with its search_path pinned: partitions can only be made and
   // dropped by whoever owns the table, and the sequencer does not.
   const std::set<std::string> allowed{"event_partitions_ensure", "event_partitions_drop"};
-  const auto definers = db.exec("select p.proname, coalesce(array_to_string(p.proconfig, ' '), ''), "
-                                "has_function_privilege('phoenix_tenant', p.oid, 'execute') "
-                                "from pg_proc p join pg_namespace n on n.oid = p.pronamespace "
-                                "where n.nspname = 'phoenix' and p.prosecdef");
+  const auto definers = db.exec(
+      "select p.proname, coalesce(array_to_string(p.proconfig, ' '), ''), "
+      "has_function_privilege('phoenix_tenant', p.oid, 'execute') "
+      "from pg_proc p join pg_namespace n on n.oid = p.pronamespace "
+      "where n.nspname = 'phoenix' and p.prosecdef");
   for (const auto& function : definers) {
     EXPECT_TRUE(allowed.contains(function[0])) << function[0];
     EXPECT_NE(function[1].find("search_path="), std::string::npos) << function[0];
     EXPECT_EQ(function[2], "f") << function[0] << " may be called by tenants";
   }
-  const auto powers = db.exec("select rolname from pg_roles where rolname like 'phoenix\\_%' and (rolsuper or rolbypassrls "
-                              "or rolcreaterole or rolcreatedb)");
+  const auto powers = db.exec(
+      "select rolname from pg_roles where rolname like 'phoenix\\_%' and (rolsuper or rolbypassrls "
+      "or rolcreaterole or rolcreatedb)");
   EXPECT_TRUE(powers.empty()) << listed(powers);
 }
 
 TEST(TenantWall, ForgottenContextIsAnErrorOnEveryTable) {
   TestDatabase db;
-  const auto tables = db.exec(with_tenant_tables("select c.relname from pg_class c join tenant_tables t on t.oid = c.oid "
-                                                 "where has_any_column_privilege('phoenix_tenant', c.oid, 'select')"));
+  const auto tables =
+      db.exec(with_tenant_tables("select c.relname from pg_class c join tenant_tables t on t.oid = c.oid "
+                                 "where has_any_column_privilege('phoenix_tenant', c.oid, 'select')"));
   ASSERT_FALSE(tables.empty());
   for (const auto& table : tables) {
     auto sql = pg::Sql::dynamic("wall", "select count(*) from phoenix." + table[0]);
-    const auto refused = db.run(db->read({pg::Role::kTenant, std::nullopt}, sql, {}, Deadline::after(std::chrono::seconds(5))));
+    const auto refused =
+        db.run(db->read({pg::Role::kTenant, std::nullopt}, sql, {}, Deadline::after(std::chrono::seconds(5))));
     ASSERT_FALSE(refused) << table[0];
     EXPECT_EQ(refused.error().reason(), "pg.no_tenant_context") << table[0];
   }
@@ -164,7 +175,8 @@ TEST(Statements, EveryOneIsUnderstoodByTheMigratedSchema) {
       const std::string sql(statement->sql);
       const bool query = sql.starts_with("select") || sql.starts_with("with") || sql.starts_with("insert") ||
                          sql.starts_with("update") || sql.starts_with("delete");
-      const std::string check = query ? "prepare checked as " + sql + "; deallocate checked" : "begin; " + sql + "; rollback";
+      const std::string check =
+          query ? "prepare checked as " + sql + "; deallocate checked" : "begin; " + sql + "; rollback";
       EXPECT_NO_THROW(db.exec(check)) << statement->name;
     }
   };
@@ -179,16 +191,24 @@ TEST(Statements, EveryOneIsUnderstoodByTheMigratedSchema) {
 std::string dump(const TestDatabase& db, const std::string& conninfo) {
   const std::string program = (pg::testing::cluster().binaries() / "pg_dump").string();
   SpawnOptions options;
-  options.argv = {program, "--schema-only", "--no-owner", "--schema=phoenix", "--exclude-table=phoenix.schema_migrations",
+  options.argv = {program,
+                  "--schema-only",
+                  "--no-owner",
+                  "--schema=phoenix",
+                  "--exclude-table=phoenix.schema_migrations",
                   "--dbname=" + conninfo};
   options.env = {"PATH=/usr/bin:/bin", "LC_ALL=C"};
   const auto output = run_command(options, std::chrono::seconds(60));
-  if (!output || !output->status.success()) throw std::runtime_error("pg_dump of " + db.name() + " failed: " + (output ? output->out : output.error().to_string()));
+  if (!output || !output->status.success())
+    throw std::runtime_error("pg_dump of " + db.name() +
+                             " failed: " + (output ? output->out : output.error().to_string()));
   // Versions of server and client, and session keys of newer minor releases, are no part of the schema.
   std::istringstream lines(output->out);
   std::string text;
   for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("--") || line.starts_with("SET ") || line.starts_with("SELECT pg_catalog") || line.starts_with("\\")) continue;
+    if (line.starts_with("--") || line.starts_with("SET ") || line.starts_with("SELECT pg_catalog") ||
+        line.starts_with("\\"))
+      continue;
     if (line.empty() && text.ends_with("\n\n")) continue;
     text += line + "\n";
   }
@@ -204,9 +224,11 @@ TEST(Migrations, UpDownUpGivesTheCommittedSchema) {
   const auto down = migrator.down(0);
   ASSERT_TRUE(down) << down.error().to_string();
   EXPECT_EQ(down->size(), up->size());
-  EXPECT_EQ(db.value("select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'phoenix' "
-                     "and c.relkind in ('r', 'v', 'p') and c.relname <> 'schema_migrations'"),
-            "0");
+  EXPECT_EQ(
+      db.value(
+          "select count(*) from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'phoenix' "
+          "and c.relkind in ('r', 'v', 'p') and c.relname <> 'schema_migrations'"),
+      "0");
   ASSERT_TRUE(migrator.up());
   const std::string second = dump(db, db.conninfo("phoenix_owner"));
   EXPECT_EQ(first, second);
@@ -220,7 +242,9 @@ TEST(Migrations, UpDownUpGivesTheCommittedSchema) {
 
 TEST(Migrations, DownLosesNothingThatWasAccepted) {
   TestDatabase db;
-  db.exec("insert into phoenix.tenants (id, name, display_name) values ('01900000-0000-7000-8000-000000000001', 'acme', 'Acme')");
+  db.exec(
+      "insert into phoenix.tenants (id, name, display_name) values ('01900000-0000-7000-8000-000000000001', 'acme', "
+      "'Acme')");
   pg::Migrator migrator(db.conninfo("phoenix_owner"));
   const auto refused = migrator.down(0);
   ASSERT_FALSE(refused);

@@ -62,7 +62,8 @@ asio::awaitable<Finding> check_workloads(CtlClient& client) {
   Finding finding{"workloads", false, {}, {}, {}};
   const Duration start = clock.monotonic();
   const auto data = co_await client.graphql(
-      "{ virtualMachines(first: 100, filter: { state: { in: [LOST, DEGRADED, UNKNOWN] } }) { totalCount nodes { name state "
+      "{ virtualMachines(first: 100, filter: { state: { in: [LOST, DEGRADED, UNKNOWN] } }) { totalCount nodes { name "
+      "state "
       "stateReason stateSince nextAction tenant { name } } } }",
       {}, "");
   finding.latency = clock.monotonic() - start;
@@ -75,9 +76,10 @@ asio::awaitable<Finding> check_workloads(CtlClient& client) {
   for (const auto& node : list.at("nodes").as_array()) {
     const auto& machine = node.as_object();
     const auto since = parse_instant(text(machine, "stateSince"));
-    finding.detail += (finding.detail.empty() ? "" : "\n") + std::string("guest ") + text(machine, "name") + " of tenant " +
-                      text(machine.at("tenant").as_object(), "name") + " is " + text(machine, "state") +
-                      (since ? " for " + format_duration(clock.now() - *since) : "") + ": " + text(machine, "stateReason");
+    finding.detail += (finding.detail.empty() ? "" : "\n") + std::string("guest ") + text(machine, "name") +
+                      " of tenant " + text(machine.at("tenant").as_object(), "name") + " is " + text(machine, "state") +
+                      (since ? " for " + format_duration(clock.now() - *since) : "") + ": " +
+                      text(machine, "stateReason");
     if (finding.next_action.empty()) finding.next_action = text(machine, "nextAction");
   }
   finding.healthy = finding.detail.empty();
@@ -125,8 +127,10 @@ asio::awaitable<std::vector<Finding>> check_server(CtlClient& client) {
     co_return findings;
   }
   findings.push_back(co_await check_workloads(client));
-  findings.push_back(co_await check_path(client, "API", "/health", "Look at the dependency named, then at the server's log."));
-  findings.push_back(co_await check_path(client, "portal", "/api/health", "Build the portal (./dev build) and restart the server."));
+  findings.push_back(
+      co_await check_path(client, "API", "/health", "Look at the dependency named, then at the server's log."));
+  findings.push_back(
+      co_await check_path(client, "portal", "/api/health", "Build the portal (./dev build) and restart the server."));
   findings.push_back(co_await check_identity(client));
   co_return findings;
 }
@@ -159,8 +163,9 @@ int run_doctor(const Settings& settings, bool as_json) {
                                 {"detail", finding.detail},
                                 {"nextAction", finding.healthy ? "" : finding.next_action}});
     if (as_json) continue;
-    std::cout << (finding.healthy ? "ok      " : "FAILED  ") << finding.check << std::string(12 - finding.check.size(), ' ')
-              << static_cast<double>(finding.latency.count()) / 1000.0 << " ms\n";
+    std::cout << (finding.healthy ? "ok      " : "FAILED  ") << finding.check
+              << std::string(12 - finding.check.size(), ' ') << static_cast<double>(finding.latency.count()) / 1000.0
+              << " ms\n";
     if (finding.healthy) continue;
     std::string_view detail = finding.detail;
     while (!detail.empty()) {

@@ -18,11 +18,10 @@ asio::awaitable<Result<int>> check_quotas(pg::Database& database) {
   const std::vector<const pg::Statement*> sources{&sql::compute::quota_used};
   PHX_CO_TRY(const auto drifts, co_await engine::recount_quotas(database, sources));
   for (const auto& drift : drifts)
-    std::cout << "quota " << drift.dimension << " of tenant " << drift.tenant.to_string() << ": recorded " << drift.recorded
-              << ", counted " << drift.counted << "\n";
+    std::cout << "quota " << drift.dimension << " of tenant " << drift.tenant.to_string() << ": recorded "
+              << drift.recorded << ", counted " << drift.counted << "\n";
   co_return static_cast<int>(drifts.size());
 }
-
 
 Result<int> differences(const std::string& conninfo) {
   asio::io_context io(1);
@@ -48,7 +47,8 @@ Result<int> differences(const std::string& conninfo) {
 Status check_database_numbers(const std::string& conninfo) {
   PHX_TRY(const int found, differences(conninfo));
   if (found > 0)
-    return Error(Code::kDataLoss, "fsck.differs", std::to_string(found) + " recorded numbers differ from their recount.");
+    return Error(Code::kDataLoss, "fsck.differs",
+                 std::to_string(found) + " recorded numbers differ from their recount.");
   return {};
 }
 

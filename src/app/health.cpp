@@ -44,7 +44,8 @@ asio::awaitable<HealthReport> Health::check() {
     one.healthy = status.has_value();
     if (!status) one.detail = status.error().message();
     report.healthy = report.healthy && one.healthy;
-    metrics_.gauge("sankofa_dependency_up_bool", "Whether a dependency answers", {{"dependency", name}}).set(one.healthy);
+    metrics_.gauge("sankofa_dependency_up_bool", "Whether a dependency answers", {{"dependency", name}})
+        .set(one.healthy);
     report.dependencies.push_back(std::move(one));
   }
   co_return report;
@@ -70,7 +71,8 @@ asio::awaitable<net::Response> Health::ready(api::HttpCall) {
 
 asio::awaitable<net::Response> Health::portal(api::HttpCall) {
   HealthReport report = co_await check();
-  report.dependencies.push_back({"portal files", portal_, Duration(0), portal_ ? "" : "No portal was built or configured."});
+  report.dependencies.push_back(
+      {"portal files", portal_, Duration(0), portal_ ? "" : "No portal was built or configured."});
   report.healthy = report.healthy && portal_;
   co_return answer(report.healthy, to_json(report, clock_.now()));
 }

@@ -35,10 +35,10 @@ struct SettingOptions {
   void add_to(CLI::App& command) {
     for (const auto& setting : settings_table()) {
       const std::string name(setting.name);
-      command.add_option_function<std::string>("--" + name, [this, name](const std::string& value) { given[name] = value; },
-                                               std::string(setting.help) + " [" + std::string(setting.environment) +
-                                                   (setting.default_value.empty() ? "" : ", " + std::string(setting.default_value)) +
-                                                   "]");
+      command.add_option_function<std::string>(
+          "--" + name, [this, name](const std::string& value) { given[name] = value; },
+          std::string(setting.help) + " [" + std::string(setting.environment) +
+              (setting.default_value.empty() ? "" : ", " + std::string(setting.default_value)) + "]");
     }
   }
   Result<Settings> load() const { return load_settings({process_environment(), given, read_file}); }
@@ -59,7 +59,8 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string(version()));
   SettingOptions options;
   std::function<int()> chosen;
-  const auto command = [&](CLI::App& parent, const char* name, const char* help, std::function<int(const Settings&)> work) {
+  const auto command = [&](CLI::App& parent, const char* name, const char* help,
+                           std::function<int(const Settings&)> work) {
     auto* sub = parent.add_subcommand(name, help);
     options.add_to(*sub);
     sub->callback([&options, &chosen, work = std::move(work)] {
@@ -91,7 +92,8 @@ int run(int argc, char** argv) {
   auto* doctor = command(app, "doctor", "Check workloads, API, portal, database and identity",
                          quiet([&](const Settings& settings) { return run_doctor(settings, doctor_json); }));
   doctor->add_flag("--json", doctor_json, "For scripts");
-  command(app, "fsck", "Recount every derived number", quiet([](const Settings& settings) { return run_fsck(settings); }));
+  command(app, "fsck", "Recount every derived number",
+          quiet([](const Settings& settings) { return run_fsck(settings); }));
 
   auto* migrate = app.add_subcommand("migrate", "Schema of the database");
   migrate->require_subcommand(1);
@@ -101,13 +103,16 @@ int run(int argc, char** argv) {
           quiet([&](const Settings& s) { return as_exit(migrate_down(s, down_to)); }))
       ->add_option("--to", down_to, "Number to stay at")
       ->required();
-  command(*migrate, "status", "List the files and what is applied", quiet([](const Settings& s) { return as_exit(migrate_status(s)); }));
-  command(*migrate, "verify", "Exit 0 when this binary may serve on the schema", quiet([](const Settings& s) { return as_exit(migrate_verify(s)); }));
+  command(*migrate, "status", "List the files and what is applied",
+          quiet([](const Settings& s) { return as_exit(migrate_status(s)); }));
+  command(*migrate, "verify", "Exit 0 when this binary may serve on the schema",
+          quiet([](const Settings& s) { return as_exit(migrate_verify(s)); }));
 
   auto* database = app.add_subcommand("db", "The embedded database");
   database->require_subcommand(1);
   std::string folder;
-  command(*database, "backup", "Physical backup into a new folder", quiet([&](const Settings& s) { return as_exit(database_backup(s, folder)); }))
+  command(*database, "backup", "Physical backup into a new folder",
+          quiet([&](const Settings& s) { return as_exit(database_backup(s, folder)); }))
       ->add_option("FOLDER", folder, "Must not exist")
       ->required();
   command(*database, "restore", "Restore a backup into a data folder that has no database yet",

@@ -14,19 +14,24 @@ namespace {
 
 /// Handlers that only have names: printing needs the schema, and the schema refuses fields nobody would serve.
 Status register_names(api::Registry& registry, const graphql::Document& document) {
-  const auto unserved = [] { return Error(Code::kUnimplemented, "schema.unserved", "This schema is for printing only."); };
+  const auto unserved = [] {
+    return Error(Code::kUnimplemented, "schema.unserved", "This schema is for printing only.");
+  };
   for (const auto& type : document.types) {
     for (const auto& field : type.fields) {
       const std::string name(field.name.text);
       if (type.name.text == "Mutation") {
-        registry.mutation(name, [unserved](api::MutationContext&, boost::json::object) -> asio::awaitable<Result<boost::json::object>> {
-          co_return unserved();
-        });
+        registry.mutation(
+            name,
+            [unserved](api::MutationContext&, boost::json::object) -> asio::awaitable<Result<boost::json::object>> {
+              co_return unserved();
+            });
       } else if (graphql::ast::find_directive(field.directives, "resolver")) {
         if (type.name.text == "Query")
-          registry.query(name, [unserved](api::QueryContext&, boost::json::object) -> asio::awaitable<Result<boost::json::value>> {
-            co_return unserved();
-          });
+          registry.query(
+              name, [unserved](api::QueryContext&, boost::json::object) -> asio::awaitable<Result<boost::json::value>> {
+                co_return unserved();
+              });
         else
           registry.field(std::string(type.name.text) + "." + name, {},
                          [unserved](api::FieldBatch&) -> asio::awaitable<Result<std::vector<boost::json::value>>> {

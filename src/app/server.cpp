@@ -181,10 +181,11 @@ asio::awaitable<Status> Server::prepare_data() {
     images = comma == images.npos ? std::string_view() : images.substr(comma + 1);
     const auto equals = one.find('=');
     if (equals == one.npos)
-      co_return invalid_argument("settings.bad_value", "image", "image must be name=folder, not '" + std::string(one) + "'.");
+      co_return invalid_argument("settings.bad_value", "image",
+                                 "image must be name=folder, not '" + std::string(one) + "'.");
     PHX_CO_TRY(auto image, qemu::load_micro_image(std::string(one.substr(equals + 1))));
-    PHX_CO_CHECK(co_await compute_.ensure_image(std::string(one.substr(0, equals)),
-                                                "Linux with a serial console, boots in seconds", std::move(image), ids_));
+    PHX_CO_CHECK(co_await compute_.ensure_image(
+        std::string(one.substr(0, equals)), "Linux with a serial console, boots in seconds", std::move(image), ids_));
   }
   co_return Status();
 }
@@ -323,8 +324,8 @@ Status serve(const Settings& settings) {
   std::signal(SIGPIPE, SIG_IGN);
   PHX_TRY(DataFolder folder, DataFolder::open(settings.data));
   if (const auto other = folder.server())
-    return Error(Code::kFailedPrecondition, "serve.running", "A server runs on this data folder already (pid " +
-                                                                  std::to_string(other->pid) + ").");
+    return Error(Code::kFailedPrecondition, "serve.running",
+                 "A server runs on this data folder already (pid " + std::to_string(other->pid) + ").");
   SystemRandom random;
   PHX_TRY(std::string server_key, identity::load_server_key(folder.server_key(), random));
 

@@ -12,25 +12,33 @@ namespace phx::app {
 namespace {
 
 using S = Settings;
-constexpr Setting text(std::string_view name, std::string_view env, std::string S::*member, std::string_view value,
+constexpr Setting text(std::string_view name, std::string_view env, std::string S::* member, std::string_view value,
                        std::string_view help) {
   return {name, env, value, help, member, nullptr, 0, 0};
 }
-constexpr Setting number(std::string_view name, std::string_view env, std::int64_t S::*member, std::string_view value,
+constexpr Setting number(std::string_view name, std::string_view env, std::int64_t S::* member, std::string_view value,
                          std::int64_t minimum, std::int64_t maximum, std::string_view help) {
   return {name, env, value, help, nullptr, member, minimum, maximum};
 }
 
 constexpr std::array kTable{
-    text("listen", "PHOENIX_LISTEN", &S::listen, "127.0.0.1:4000", "Address and port to serve on; port 0 takes a free one."),
-    text("data", "PHOENIX_DATA", &S::data, "", "Data folder. Empty: /var/lib/phoenix for root, else ~/.local/share/phoenix."),
-    text("public-url", "PHOENIX_PUBLIC_URL", &S::public_url, "", "Address people use, for links. Empty: http:// and the listen address."),
-    text("database-url", "DATABASE_URL", &S::database_url, "", "PostgreSQL to use. Empty: a private cluster in the data folder."),
-    text("database-direct-url", "DATABASE_DIRECT_URL", &S::database_direct_url, "", "The same past a pooler, for LISTEN and migrations."),
-    text("database-user", "PHOENIX_DATABASE_USER", &S::database_user, "postgres", "Account the private cluster runs as when started by root."),
-    text("portal", "PHOENIX_PORTAL", &S::portal, "", "Folder of the built portal. Empty: the API is served without it."),
+    text("listen", "PHOENIX_LISTEN", &S::listen, "127.0.0.1:4000",
+         "Address and port to serve on; port 0 takes a free one."),
+    text("data", "PHOENIX_DATA", &S::data, "",
+         "Data folder. Empty: /var/lib/phoenix for root, else ~/.local/share/phoenix."),
+    text("public-url", "PHOENIX_PUBLIC_URL", &S::public_url, "",
+         "Address people use, for links. Empty: http:// and the listen address."),
+    text("database-url", "DATABASE_URL", &S::database_url, "",
+         "PostgreSQL to use. Empty: a private cluster in the data folder."),
+    text("database-direct-url", "DATABASE_DIRECT_URL", &S::database_direct_url, "",
+         "The same past a pooler, for LISTEN and migrations."),
+    text("database-user", "PHOENIX_DATABASE_USER", &S::database_user, "postgres",
+         "Account the private cluster runs as when started by root."),
+    text("portal", "PHOENIX_PORTAL", &S::portal, "",
+         "Folder of the built portal. Empty: the API is served without it."),
     text("image", "PHOENIX_IMAGE", &S::image, "", "Catalogue images made here, name=folder, separated by commas."),
-    text("accelerator", "PHOENIX_ACCELERATOR", &S::accelerator, "tcg", "tcg, kvm, or auto (kvm if a probe guest boots with it)."),
+    text("accelerator", "PHOENIX_ACCELERATOR", &S::accelerator, "tcg",
+         "tcg, kvm, or auto (kvm if a probe guest boots with it)."),
     text("admin-email", "PHOENIX_ADMIN_EMAIL", &S::admin_email, "admin@localhost", "The first administrator."),
     text("site", "PHOENIX_SITE", &S::site, "local", "Name of the site this server's host belongs to."),
     text("region", "PHOENIX_REGION", &S::region, "local", "Region of the site."),
@@ -45,7 +53,8 @@ constexpr std::array kTable{
            "A session unused for so long ends."),
     number("session-absolute-hours", "PHOENIX_SESSION_ABSOLUTE_HOURS", &S::session_absolute_hours, "168", 1, 8760,
            "A session ends after so long, used or not."),
-    number("image-max-gib", "PHOENIX_IMAGE_MAX_GIB", &S::image_max_gib, "64", 1, 10240, "Largest disk image that may be imported."),
+    number("image-max-gib", "PHOENIX_IMAGE_MAX_GIB", &S::image_max_gib, "64", 1, 10240,
+           "Largest disk image that may be imported."),
 };
 
 // Read by other parts than this table, or by tests of the real binary.
@@ -70,7 +79,8 @@ Status assign(Settings& settings, const Setting& setting, std::string_view value
   }
   std::int64_t parsed = 0;
   const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), parsed);
-  if (failure != std::errc() || end != value.data() + value.size() || parsed < setting.minimum || parsed > setting.maximum)
+  if (failure != std::errc() || end != value.data() + value.size() || parsed < setting.minimum ||
+      parsed > setting.maximum)
     return invalid_argument("settings.bad_value", std::string(setting.name),
                             std::string(setting.name) + " (" + where + ") must be a whole number from " +
                                 std::to_string(setting.minimum) + " to " + std::to_string(setting.maximum) + ", not '" +
@@ -168,8 +178,10 @@ std::string print_settings(const Settings& settings) {
 
 std::string document_settings() {
   std::string out =
-      "# Settings\n\nMade by `phoenix settings` from the table in `src/app/settings.cpp`; do not edit it by hand.\n\nLater "
-      "sources win: default, `<data>/phoenix.conf` (lines of `name = value`), environment, command line\n(`--name value`). "
+      "# Settings\n\nMade by `phoenix settings` from the table in `src/app/settings.cpp`; do not edit it by "
+      "hand.\n\nLater "
+      "sources win: default, `<data>/phoenix.conf` (lines of `name = value`), environment, command line\n(`--name "
+      "value`). "
       "An unknown name stops the start.\n\n| Name | Environment | Default | Meaning |\n|---|---|---|---|\n";
   for (const auto& setting : kTable)
     out += "| `" + std::string(setting.name) + "` | `" + std::string(setting.environment) + "` | " +

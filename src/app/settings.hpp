@@ -45,8 +45,8 @@ struct Setting {
   std::string_view environment;  ///< "PHOENIX_LISTEN"
   std::string_view default_value;
   std::string_view help;
-  std::string Settings::*text = nullptr;
-  std::int64_t Settings::*number = nullptr;
+  std::string Settings::* text = nullptr;
+  std::int64_t Settings::* number = nullptr;
   std::int64_t minimum = 0;
   std::int64_t maximum = 0;
 };

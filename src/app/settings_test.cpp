@@ -13,7 +13,8 @@ SettingSources sources(std::map<std::string, std::string> environment, std::map<
 
 TEST(Settings, LaterSourcesWin) {
   const std::string file = "# ours\nregion = accra\nlisten = 127.0.0.1:1\nprobe-every-ms = 250\n";
-  const auto s = load_settings(sources({{"PHOENIX_LISTEN", "127.0.0.1:2"}, {"PATH", "/bin"}}, {{"listen", "127.0.0.1:3"}}, file));
+  const auto s =
+      load_settings(sources({{"PHOENIX_LISTEN", "127.0.0.1:2"}, {"PATH", "/bin"}}, {{"listen", "127.0.0.1:3"}}, file));
   ASSERT_TRUE(s) << s.error().to_string();
   EXPECT_EQ(s->listen, "127.0.0.1:3");
   EXPECT_EQ(s->region, "accra");

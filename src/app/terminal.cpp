@@ -42,7 +42,10 @@ class RawMode {
 class Session {
  public:
   Session(net::WebSocket socket, asio::any_io_executor executor, bool interactive)
-      : socket_(std::move(socket)), input_(executor, dup(STDIN_FILENO)), quiet_(executor), scope_(executor, "terminal"),
+      : socket_(std::move(socket)),
+        input_(executor, dup(STDIN_FILENO)),
+        quiet_(executor),
+        scope_(executor, "terminal"),
         interactive_(interactive) {}
 
   asio::awaitable<Status> run() {

@@ -1,6 +1,6 @@
 #pragma once
-/// This terminal as a guest's serial console: raw mode while it lasts, Ctrl-] leaves. Without a terminal, standard input
-/// is typed at the guest and the console is read until it has been quiet for two seconds after the input's end.
+/// This terminal as a guest's serial console: raw mode while it lasts, Ctrl-] leaves. Without a terminal, standard
+/// input is typed at the guest and the console is read until it has been quiet for two seconds after the input's end.
 
 #include <boost/asio/awaitable.hpp>
 

@@ -59,9 +59,8 @@ void Compute::register_with(api::Registry& registry, api::Router& router, api::T
     return import_image(context, std::move(args));
   });
   registry.field("VirtualMachine.usage", {"id", "state"}, [this](api::FieldBatch& batch) { return usage(batch); });
-  router.upgrade("/console/:id", api::Auth::kRequired, [this, &tenants](api::HttpCall call) {
-    return console(std::move(call), tenants);
-  });
+  router.upgrade("/console/:id", api::Auth::kRequired,
+                 [this, &tenants](api::HttpCall call) { return console(std::move(call), tenants); });
 }
 
 asio::awaitable<Result<json::object>> Compute::create(api::MutationContext& context, json::object args) {
@@ -78,20 +77,20 @@ asio::awaitable<Result<json::object>> Compute::create(api::MutationContext& cont
     co_return not_found("image.not_found", "There is no image of that name.").with_field("input.image");
   if (input.memory_mib < images.get<std::int32_t>(0, "min_memory_mib"))
     co_return invalid_argument("vm.bad_size", "input.memoryMib",
-                               "This image needs at least " + std::to_string(images.get<std::int32_t>(0, "min_memory_mib")) +
-                                   " MiB of memory.");
+                               "This image needs at least " +
+                                   std::to_string(images.get<std::int32_t>(0, "min_memory_mib")) + " MiB of memory.");
   if (input.disk_gib < images.get<std::int32_t>(0, "min_disk_gib"))
-    co_return invalid_argument("vm.bad_size", "input.diskGib",
-                               "This image needs a disk of at least " +
-                                   std::to_string(images.get<std::int32_t>(0, "min_disk_gib")) + " GiB.");
-  PHX_CO_TRY(const pg::Rows sites, co_await tx.execute(sql::compute::site_by_name, pg::Params::of(settings_.site_name)));
+    co_return invalid_argument(
+        "vm.bad_size", "input.diskGib",
+        "This image needs a disk of at least " + std::to_string(images.get<std::int32_t>(0, "min_disk_gib")) + " GiB.");
+  PHX_CO_TRY(const pg::Rows sites,
+             co_await tx.execute(sql::compute::site_by_name, pg::Params::of(settings_.site_name)));
   if (sites.empty()) co_return internal_error("compute.no_site", "site '" + settings_.site_name + "' is missing");
 
-  std::vector<engine::QuotaAmount> wanted{
-      {std::string(engine::quota::kVcpus), input.vcpus, "input.vcpus"},
-      {std::string(engine::quota::kMemoryMib), input.memory_mib, "input.memoryMib"},
-      {std::string(engine::quota::kInstances), 1, "input"},
-      {std::string(engine::quota::kStorageGib), input.disk_gib, "input.diskGib"}};
+  std::vector<engine::QuotaAmount> wanted{{std::string(engine::quota::kVcpus), input.vcpus, "input.vcpus"},
+                                          {std::string(engine::quota::kMemoryMib), input.memory_mib, "input.memoryMib"},
+                                          {std::string(engine::quota::kInstances), 1, "input"},
+                                          {std::string(engine::quota::kStorageGib), input.disk_gib, "input.diskGib"}};
   PHX_CO_CHECK(co_await engine::reserve_quota(tx, tenant, std::move(wanted)));
 
   const Uuid id = context.ids().next();
@@ -135,16 +134,19 @@ asio::awaitable<Result<json::object>> Compute::create(api::MutationContext& cont
   PHX_CO_CHECK(co_await engine::enqueue(tx, std::move(work)));
   engine::Event event{std::string(kMachineType), id, tenant, engine::ChangeKind::kCreated, 1, {}};
   PHX_CO_CHECK(co_await context.record_event(std::move(event)));
-  json::object after{{"name", input.name}, {"image", input.image}, {"vcpus", input.vcpus},
-                     {"memoryMib", input.memory_mib}, {"diskGib", input.disk_gib}};
+  json::object after{{"name", input.name},
+                     {"image", input.image},
+                     {"vcpus", input.vcpus},
+                     {"memoryMib", input.memory_mib},
+                     {"diskGib", input.disk_gib}};
   context.audit(std::string(kMachineType), id, nullptr, std::move(after));
   co_return json::object{{"virtualMachine", id.to_string()}, {"operation", operation_id.to_string()}};
 }
 
 asio::awaitable<Result<json::object>> Compute::change(api::MutationContext& context, Intent intent, json::object args) {
   PHX_CO_TRY(const Uuid id, id_argument(args));
-  PHX_CO_TRY(const Uuid operation, co_await request_intent(context.tx(), context.ids(), id, intent,
-                                                           context.request().principal.actor()));
+  PHX_CO_TRY(const Uuid operation,
+             co_await request_intent(context.tx(), context.ids(), id, intent, context.request().principal.actor()));
   context.audit(std::string(kMachineType), id, nullptr, nullptr);
   co_return json::object{{"virtualMachine", id.to_string()}, {"operation", operation.to_string()}};
 }
@@ -166,18 +168,21 @@ asio::awaitable<Result<json::object>> Compute::import_image(api::MutationContext
                             imported->kernel_path, imported->initrd_path, true);
   PHX_CO_TRY(const pg::Rows rows, co_await context.tx().execute(sql::compute::image_upsert, std::move(row)));
   if (rows.empty())
-    co_return Error(Code::kAlreadyExists, "image.name_taken", "There is an image of that name already.").with_field("input.name");
+    co_return Error(Code::kAlreadyExists, "image.name_taken", "There is an image of that name already.")
+        .with_field("input.name");
   const Uuid id = rows.get<Uuid>(0, 0);
   context.audit("Image", id, nullptr, json::object{{"name", name}, {"sha256", imported->sha256}});
   co_return json::object{{"image", id.to_string()}};
 }
 
-asio::awaitable<Status> Compute::ensure_image(std::string name, std::string description, ImageFile image, UuidSource& ids) {
+asio::awaitable<Status> Compute::ensure_image(std::string name, std::string description, ImageFile image,
+                                              UuidSource& ids) {
   auto row = pg::Params::of(ids.next(), name, description, to_string(image.format), image.sha256,
                             to_mib(image.size_bytes), image.size_bytes, image.virtual_bytes, 96, 1, image.disk_path,
                             image.kernel_path, image.initrd_path, false);
-  PHX_CO_TRY(const pg::Rows rows, co_await database_.execute(pg::Scope::worker(), sql::compute::image_upsert,
-                                                             std::move(row), Deadline::after(std::chrono::seconds(10))));
+  PHX_CO_TRY(const pg::Rows rows,
+             co_await database_.execute(pg::Scope::worker(), sql::compute::image_upsert, std::move(row),
+                                        Deadline::after(std::chrono::seconds(10))));
   if (rows.empty())
     co_return Error(Code::kAlreadyExists, "image.name_taken",
                     "An imported image is called '" + name + "' already; give the local one another name.");

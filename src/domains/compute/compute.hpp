@@ -49,14 +49,22 @@ class MachineWatcher {
   virtual ~MachineWatcher() = default;
   virtual asio::awaitable<Status> machine_changed(pg::Transaction& tx, MachineSignal signal) = 0;
   /// An operation asked for by a person or a rule has ended.
-  virtual asio::awaitable<Status> machine_operation_ended(pg::Transaction& tx, Uuid machine, Uuid tenant, std::string kind,
-                                                          std::string outcome, std::string reason) = 0;
+  virtual asio::awaitable<Status> machine_operation_ended(pg::Transaction& tx, Uuid machine, Uuid tenant,
+                                                          std::string kind, std::string outcome,
+                                                          std::string reason) = 0;
   /// The machine is gone for good.
   virtual asio::awaitable<Status> machine_deleted(pg::Transaction& tx, Uuid machine, Uuid tenant, std::string name) = 0;
 };
 
 /// What is wanted of a machine, by name, as mutations and actions ask for it.
-enum class Intent : std::uint8_t { kStart, kStop, kForceStop, kReboot, kPause, kResume, kDelete,
+enum class Intent : std::uint8_t {
+  kStart,
+  kStop,
+  kForceStop,
+  kReboot,
+  kPause,
+  kResume,
+  kDelete,
   kRestart,  ///< running again, whatever it takes: started when off, reset when it runs or is broken
 };
 
@@ -84,7 +92,8 @@ class Compute {
 
  private:
   asio::awaitable<Result<boost::json::object>> create(api::MutationContext& context, boost::json::object args);
-  asio::awaitable<Result<boost::json::object>> change(api::MutationContext& context, Intent intent, boost::json::object args);
+  asio::awaitable<Result<boost::json::object>> change(api::MutationContext& context, Intent intent,
+                                                      boost::json::object args);
   asio::awaitable<Result<boost::json::object>> import_image(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<std::vector<boost::json::value>>> usage(api::FieldBatch& batch);
   asio::awaitable<net::UpgradeDecision> console(api::HttpCall call, api::TenantDirectory& tenants);

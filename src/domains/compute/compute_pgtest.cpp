@@ -43,9 +43,12 @@ class ComputeTest : public ::testing::Test {
         worker(db.executor(), db.database(), clock, random, metrics,
                {std::chrono::milliseconds(1), std::chrono::milliseconds(5)}),
         machines(db.database(), host, watcher, clock, settings()) {
-    db.exec("insert into phoenix.tenants (id, name, display_name) values ('" + std::string(kTenant) + "', 'acme', 'Acme');"
-            "insert into phoenix.sites (id, name, region) values ('01900000-0000-7000-8000-000000000002', 'local', 'local');"
-            "insert into phoenix.images (id, name, format, sha256, size_mib, size_bytes, virtual_bytes, min_memory_mib, min_disk_gib) "
+    db.exec("insert into phoenix.tenants (id, name, display_name) values ('" + std::string(kTenant) +
+            "', 'acme', 'Acme');"
+            "insert into phoenix.sites (id, name, region) values ('01900000-0000-7000-8000-000000000002', 'local', "
+            "'local');"
+            "insert into phoenix.images (id, name, format, sha256, size_mib, size_bytes, virtual_bytes, "
+            "min_memory_mib, min_disk_gib) "
             "values ('01900000-0000-7000-8000-000000000003', 'micro', 'micro', repeat('a', 64), 1, 1, 1, 64, 1);");
     const auto quotas = [&]() -> asio::awaitable<Status> {
       PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::platform(), Deadline::after(5s)));
@@ -56,10 +59,13 @@ class ComputeTest : public ::testing::Test {
     };
     const Status made = db.run(quotas());
     if (!made) throw std::runtime_error(made.error().to_string());
-    db.exec("insert into phoenix.virtual_machines (id, tenant_id, name, image_id, site_id, vcpus, memory_mib, disk_gib, "
-            "desired_state, state, state_since, created_by) values ('" + std::string(kMachine) + "', '" + std::string(kTenant) +
-            "', 'web-1', '01900000-0000-7000-8000-000000000003', '01900000-0000-7000-8000-000000000002', 1, 128, 1, 'STOPPED', "
-            "'STOPPED', phoenix.now(), 'ada')");
+    db.exec(
+        "insert into phoenix.virtual_machines (id, tenant_id, name, image_id, site_id, vcpus, memory_mib, disk_gib, "
+        "desired_state, state, state_since, created_by) values ('" +
+        std::string(kMachine) + "', '" + std::string(kTenant) +
+        "', 'web-1', '01900000-0000-7000-8000-000000000003', '01900000-0000-7000-8000-000000000002', 1, 128, 1, "
+        "'STOPPED', "
+        "'STOPPED', phoenix.now(), 'ada')");
     machines.work_with(worker);
     worker.start();
   }
@@ -102,13 +108,15 @@ class ComputeTest : public ::testing::Test {
       if (db.value("select (" + sql + ")::text") == "true") return ::testing::AssertionSuccess();
       db.run(sleep_for(5ms));
     }
-    return ::testing::AssertionFailure() << "never: " << sql << "\nmachine: "
-                                         << db.value("select coalesce((select row_to_json(m)::text from phoenix.virtual_machines m), 'gone')")
-                                         << "\noperations: "
-                                         << db.value("select coalesce((select json_agg(o)::text from phoenix.operations o), '-')");
+    return ::testing::AssertionFailure()
+           << "never: " << sql << "\nmachine: "
+           << db.value("select coalesce((select row_to_json(m)::text from phoenix.virtual_machines m), 'gone')")
+           << "\noperations: "
+           << db.value("select coalesce((select json_agg(o)::text from phoenix.operations o), '-')");
   }
   ::testing::AssertionResult machine_is(const std::string& state) {
-    return becomes("select state = '" + state + "' from phoenix.virtual_machines where id = '" + std::string(kMachine) + "'");
+    return becomes("select state = '" + state + "' from phoenix.virtual_machines where id = '" + std::string(kMachine) +
+                   "'");
   }
   ::testing::AssertionResult operation_is(Uuid id, const std::string& state) {
     return becomes("select state = '" + state + "' from phoenix.operations where id = '" + id.to_string() + "'");
@@ -132,7 +140,8 @@ TEST_F(ComputeTest, StartsStopsAndForgets) {
   EXPECT_TRUE(operation_is(start, "SUCCEEDED"));
   EXPECT_TRUE(machine_is("RUNNING"));
   EXPECT_EQ(host.guests.at(machine).starts, 1);
-  EXPECT_EQ(watcher.heard, (std::vector<std::string>{"STOPPED>PROVISIONING", "PROVISIONING>STARTING", "STARTING>RUNNING", "vm.start:SUCCEEDED"}));
+  EXPECT_EQ(watcher.heard, (std::vector<std::string>{"STOPPED>PROVISIONING", "PROVISIONING>STARTING",
+                                                     "STARTING>RUNNING", "vm.start:SUCCEEDED"}));
   EXPECT_TRUE(operation_is(ask(Intent::kStop), "SUCCEEDED"));
   EXPECT_FALSE(host.guests.at(machine).process);
   const Uuid gone = ask(Intent::kDelete);
@@ -263,7 +272,9 @@ TEST_F(ComputeTest, AfterTheHostsStartWhatWasMeantToRunRuns) {
 }
 
 TEST_F(ComputeTest, AnotherTenantsMachineIsNotThere) {
-  db.exec("insert into phoenix.tenants (id, name, display_name) values ('01900000-0000-7000-8000-00000000000b', 'beta', 'Beta')");
+  db.exec(
+      "insert into phoenix.tenants (id, name, display_name) values ('01900000-0000-7000-8000-00000000000b', 'beta', "
+      "'Beta')");
   const auto work = [&]() -> asio::awaitable<Result<Uuid>> {
     const Uuid other = *Uuid::parse("01900000-0000-7000-8000-00000000000b");
     PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::of_tenant(other), Deadline::after(5s)));

@@ -4,7 +4,8 @@
 ///
 /// Guarantees every adapter gives:
 /// - Each call is idempotent: done already is success. A call may be repeated after a crash at any point of it.
-/// - A guest is found again by its Uuid after our own restart; a second copy is never started; a process, disk or folder
+/// - A guest is found again by its Uuid after our own restart; a second copy is never started; a process, disk or
+/// folder
 ///   that is not provably ours is never touched.
 /// - Calls for one guest are serialised inside the adapter; calls for different guests do not wait for each other.
 /// - An outcome we cannot know (no answer, half an answer) is the error "hypervisor.unknown", never a guess. The safe
@@ -40,13 +41,13 @@ enum class ImageKind : std::uint8_t {
 /// "micro" is kKernel; "qcow2" and "raw" are kDisk. The word the catalogue stores.
 enum class ImageFormat : std::uint8_t { kMicro, kQcow2, kRaw };
 
-/// An image the adapter can start guests from. `sha256` (lower-case hex) names the content; for a kernel image it is the
-/// digest of the concatenation of both files' hex digests.
+/// An image the adapter can start guests from. `sha256` (lower-case hex) names the content; for a kernel image it is
+/// the digest of the concatenation of both files' hex digests.
 struct ImageFile {
   ImageFormat format = ImageFormat::kMicro;
-  std::string disk_path;         ///< kQcow2, kRaw
-  std::string kernel_path;       ///< kMicro
-  std::string initrd_path;       ///< kMicro
+  std::string disk_path;    ///< kQcow2, kRaw
+  std::string kernel_path;  ///< kMicro
+  std::string initrd_path;  ///< kMicro
   std::string sha256;
   std::int64_t size_bytes = 0;     ///< as stored
   std::int64_t virtual_bytes = 0;  ///< what the guest sees; a guest's disk is never smaller
@@ -144,8 +145,8 @@ struct GuestEvent {
 };
 
 /// One viewer of a guest's serial console; several may be open. The scrollback comes first, then what follows. A viewer
-/// lives on over stops and starts of the guest. A viewer that reads too slowly loses the oldest bytes, never the guest's
-/// time.
+/// lives on over stops and starts of the guest. A viewer that reads too slowly loses the oldest bytes, never the
+/// guest's time.
 class Console {
  public:
   virtual ~Console() = default;
@@ -158,9 +159,9 @@ class Console {
 };
 
 struct AcceleratorProbe {
-  bool kvm_usable = false;   ///< a guest really booted with it
-  std::string accelerator;   ///< "kvm" or "tcg": what guests are started with
-  std::string detail;        ///< for people: why not
+  bool kvm_usable = false;  ///< a guest really booted with it
+  std::string accelerator;  ///< "kvm" or "tcg": what guests are started with
+  std::string detail;       ///< for people: why not
 };
 
 class Hypervisor {

@@ -23,21 +23,24 @@ Result<int> number(const json::object& input, std::string_view key, std::int64_t
   const auto* value = input.if_contains(key);
   const std::int64_t number = value && value->is_int64() ? value->get_int64() : low - 1;
   if (number < low || number > high)
-    return invalid_argument("vm.bad_size", "input." + std::string(key),
-                            "This must be from " + std::to_string(low) + " to " + std::to_string(high) + " " +
-                                std::string(unit) + ".");
+    return invalid_argument(
+        "vm.bad_size", "input." + std::string(key),
+        "This must be from " + std::to_string(low) + " to " + std::to_string(high) + " " + std::string(unit) + ".");
   return static_cast<int>(number);
 }
 
 Status check_ssh_key(std::string_view key, const std::string& field) {
-  static constexpr std::array<std::string_view, 7> kKinds{
-      "ssh-ed25519 ",         "ssh-rsa ",
-      "ecdsa-sha2-nistp256 ", "ecdsa-sha2-nistp384 ",
-      "ecdsa-sha2-nistp521 ", "sk-ssh-ed25519@openssh.com ",
-      "sk-ecdsa-sha2-nistp256@openssh.com "};
+  static constexpr std::array<std::string_view, 7> kKinds{"ssh-ed25519 ",
+                                                          "ssh-rsa ",
+                                                          "ecdsa-sha2-nistp256 ",
+                                                          "ecdsa-sha2-nistp384 ",
+                                                          "ecdsa-sha2-nistp521 ",
+                                                          "sk-ssh-ed25519@openssh.com ",
+                                                          "sk-ecdsa-sha2-nistp256@openssh.com "};
   const bool known = std::ranges::any_of(kKinds, [&](std::string_view kind) { return key.starts_with(kind); });
   // A line break would smuggle a second line into authorized_keys, with options of its own.
-  const bool one_line = std::ranges::none_of(key, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; });
+  const bool one_line =
+      std::ranges::none_of(key, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 127; });
   if (!known || !one_line || key.size() > kSshKeyMax)
     return invalid_argument("vm.bad_ssh_key", field,
                             "This is not a public SSH key: one line such as 'ssh-ed25519 AAAA… name'.");
@@ -65,8 +68,8 @@ Result<PortForward> parse_forward(const json::object& item, const std::string& f
 }  // namespace
 
 Status check_machine_name(std::string_view name, std::string field) {
-  const bool letters = std::ranges::all_of(
-      name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+  const bool letters =
+      std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
   if (name.empty() || name.size() > 63 || !letters || name.front() == '-' || name.back() == '-')
     return invalid_argument("vm.bad_name", std::move(field),
                             "A name is 1 to 63 lower-case letters, digits and hyphens, with no hyphen at either end.");

@@ -84,7 +84,7 @@ asio::awaitable<Result<Uuid>> request_intent(pg::Transaction& tx, UuidSource& id
   PHX_CO_CHECK(co_await engine::create_operation(tx, std::move(operation)));
   engine::Work work{std::string(kMachineQueue), machine.to_string(), tenant, {}, "{}"};
   PHX_CO_CHECK(co_await engine::enqueue(tx, std::move(work)));
-  engine::Event event{std::string(kMachineType), machine, tenant, engine::ChangeKind::kUpdated,
+  engine::Event event{std::string(kMachineType),       machine, tenant, engine::ChangeKind::kUpdated,
                       updated.get<std::int32_t>(0, 0), {}};
   PHX_CO_CHECK(co_await engine::record_event(tx, std::move(event)));
   co_return operation_id;

@@ -54,7 +54,8 @@ void take_up(Machine& machine, const std::vector<engine::Operation>& live) {
   if (machine.desired == DesiredState::kDeleted) return;
   const auto want_start = [&] {
     machine.desired = DesiredState::kRunning;
-    if (!machine.start_wanted()) machine.start_generation = std::max(machine.generation, machine.started_generation + 1);
+    if (!machine.start_wanted())
+      machine.start_generation = std::max(machine.generation, machine.started_generation + 1);
   };
   if (newest_wants(live, "vm.create") || newest_wants(live, "vm.start") || newest_wants(live, "vm.restart"))
     want_start();
@@ -130,8 +131,8 @@ struct MachineWorker::Row {
   }
 };
 
-MachineWorker::MachineWorker(pg::Database& database, Hypervisor& hypervisor, MachineWatcher& watcher, const Clock& clock,
-                             ComputeSettings settings)
+MachineWorker::MachineWorker(pg::Database& database, Hypervisor& hypervisor, MachineWatcher& watcher,
+                             const Clock& clock, ComputeSettings settings)
     : database_(database), hypervisor_(hypervisor), watcher_(watcher), clock_(clock), settings_(std::move(settings)) {
   hypervisor_.on_event([this](const GuestEvent& event) {
     log_event(LogLevel::kDebug, "guest.event", {{"vm", event.id.to_string()}, {"detail", event.detail}});
@@ -146,8 +147,9 @@ void MachineWorker::work_with(engine::Worker& worker) {
   // Longer than the longest single call to the hypervisor, so that a slow start does not lose its lease.
   options.lease = std::chrono::seconds(30);
   options.backoff = {std::chrono::milliseconds(500), std::chrono::seconds(30)};
-  worker.handle(std::string(kMachineQueue), [this](engine::WorkContext context) { return reconcile(std::move(context)); },
-                options);
+  worker.handle(
+      std::string(kMachineQueue), [this](engine::WorkContext context) { return reconcile(std::move(context)); },
+      options);
 }
 
 asio::awaitable<Result<std::optional<MachineWorker::Row>>> MachineWorker::load(pg::Transaction& tx, Uuid id) {
@@ -169,12 +171,17 @@ asio::awaitable<Status> MachineWorker::store(pg::Transaction& tx, const Row& bef
   PHX_CO_TRY(const pg::Rows rows, co_await tx.execute(sql::compute::machine_store, std::move(params)));
   after.version = rows.get<std::int32_t>(0, 0);
   if (m.state != before.machine.state) {
-    MachineSignal signal{after.spec.id,          after.spec.tenant, after.spec.name, before.machine.state, m.state,
-                         after.reason.value_or(""), after.next_action.value_or("")};
+    MachineSignal signal{after.spec.id,
+                         after.spec.tenant,
+                         after.spec.name,
+                         before.machine.state,
+                         m.state,
+                         after.reason.value_or(""),
+                         after.next_action.value_or("")};
     PHX_CO_CHECK(co_await watcher_.machine_changed(tx, std::move(signal)));
   }
-  engine::Event event{std::string(kMachineType), after.spec.id, after.spec.tenant, engine::ChangeKind::kUpdated,
-                      after.version, {}};
+  engine::Event event{std::string(kMachineType),    after.spec.id, after.spec.tenant,
+                      engine::ChangeKind::kUpdated, after.version, {}};
   co_return co_await engine::record_event(tx, std::move(event));
 }
 
@@ -202,16 +209,17 @@ asio::awaitable<Status> MachineWorker::forget(const engine::ClaimedWork& work, U
     for (const auto& operation : live)
       PHX_CO_CHECK(co_await engine::apply_operation_event(tx, operation.id, engine::OperationSucceeded{}));
     for (const auto& operation : live)
-      PHX_CO_CHECK(co_await watcher_.machine_operation_ended(tx, id, row->spec.tenant, operation.kind, "SUCCEEDED", ""));
+      PHX_CO_CHECK(
+          co_await watcher_.machine_operation_ended(tx, id, row->spec.tenant, operation.kind, "SUCCEEDED", ""));
     PHX_CO_CHECK(co_await watcher_.machine_deleted(tx, id, row->spec.tenant, row->spec.name));
     PHX_CO_CHECK(co_await tx.execute(sql::compute::machine_delete, pg::Params::of(id)));
-    std::vector<engine::QuotaAmount> returned{
-        {std::string(engine::quota::kVcpus), row->spec.vcpus},
-        {std::string(engine::quota::kMemoryMib), row->spec.memory_mib},
-        {std::string(engine::quota::kInstances), 1},
-        {std::string(engine::quota::kStorageGib), row->spec.disk_mib / 1024}};
+    std::vector<engine::QuotaAmount> returned{{std::string(engine::quota::kVcpus), row->spec.vcpus},
+                                              {std::string(engine::quota::kMemoryMib), row->spec.memory_mib},
+                                              {std::string(engine::quota::kInstances), 1},
+                                              {std::string(engine::quota::kStorageGib), row->spec.disk_mib / 1024}};
     PHX_CO_CHECK(co_await engine::release_quota(tx, row->spec.tenant, std::move(returned)));
-    engine::Event event{std::string(kMachineType), id, row->spec.tenant, engine::ChangeKind::kDeleted, row->version + 1, {}};
+    engine::Event event{std::string(kMachineType), id, row->spec.tenant, engine::ChangeKind::kDeleted,
+                        row->version + 1,          {}};
     PHX_CO_CHECK(co_await engine::record_event(tx, std::move(event)));
   }
   PHX_CO_CHECK(co_await engine::complete(tx, work));
@@ -238,12 +246,12 @@ asio::awaitable<Result<WorkResult>> MachineWorker::reconcile(engine::WorkContext
 
     Row row = *stored;
     take_up(row.machine, live);
-    const bool cancelled = !live.empty() && live.back().cancel_requested() && row.machine.desired != DesiredState::kDeleted;
+    const bool cancelled =
+        !live.empty() && live.back().cancel_requested() && row.machine.desired != DesiredState::kDeleted;
     // Without a live operation nobody waits for an intent any more: it was cancelled, or ran out of time.
     const bool abandoned = live.empty() && (row.machine.start_wanted() || row.machine.reset_wanted() ||
                                             row.machine.stop_pressed_at || row.machine.force_stop);
-    if (cancelled || abandoned)
-      row.machine = give_up(row.machine, seen ? std::optional(*seen) : std::nullopt);
+    if (cancelled || abandoned) row.machine = give_up(row.machine, seen ? std::optional(*seen) : std::nullopt);
     const Decision decision = decide(row.machine, seen, clock_.now(), settings_.policy);
 
     row.machine.state = decision.state;
@@ -312,8 +320,10 @@ asio::awaitable<Result<WorkResult>> MachineWorker::reconcile(engine::WorkContext
         Machine fulfilled = after_action(row.machine, decision.action, clock_.now());
         after.machine.provisioned = after.machine.provisioned || fulfilled.provisioned;
         after.machine.started_generation = std::max(after.machine.started_generation, fulfilled.started_generation);
-        after.machine.reset_done_generation = std::max(after.machine.reset_done_generation, fulfilled.reset_done_generation);
-        if (after.machine.generation == row.machine.generation) after.machine.stop_pressed_at = fulfilled.stop_pressed_at;
+        after.machine.reset_done_generation =
+            std::max(after.machine.reset_done_generation, fulfilled.reset_done_generation);
+        if (after.machine.generation == row.machine.generation)
+          after.machine.stop_pressed_at = fulfilled.stop_pressed_at;
         PHX_CO_CHECK(co_await store(after_tx, *again, after));
         PHX_CO_CHECK(co_await after_tx.commit());
       } else {
@@ -326,11 +336,12 @@ asio::awaitable<Result<WorkResult>> MachineWorker::reconcile(engine::WorkContext
         for (const auto& operation : waiting) {
           engine::OperationEvent event = engine::OperationFailed{failure.reason, failure.next_action};
           if (retry)
-            event = engine::OperationWaiting{clock_.now() + std::chrono::seconds(1), failure.reason, failure.next_action};
+            event =
+                engine::OperationWaiting{clock_.now() + std::chrono::seconds(1), failure.reason, failure.next_action};
           PHX_CO_CHECK(co_await engine::apply_operation_event(after_tx, operation.id, std::move(event)));
           if (!retry)
-            PHX_CO_CHECK(co_await watcher_.machine_operation_ended(after_tx, id, row.spec.tenant, operation.kind, "FAILED",
-                                                                   failure.reason));
+            PHX_CO_CHECK(co_await watcher_.machine_operation_ended(after_tx, id, row.spec.tenant, operation.kind,
+                                                                   "FAILED", failure.reason));
         }
         if (!retry) {
           after.machine = give_up(after.machine, seen ? std::optional(*seen) : std::nullopt);
@@ -352,8 +363,8 @@ asio::awaitable<Result<WorkResult>> MachineWorker::reconcile(engine::WorkContext
 asio::awaitable<Status> MachineWorker::enqueue_all() {
   Uuid after;
   for (;;) {
-    PHX_CO_TRY(const pg::Rows rows,
-               co_await database_.read(pg::Scope::worker(), sql::compute::machines_to_probe, pg::Params::of(after), soon()));
+    PHX_CO_TRY(const pg::Rows rows, co_await database_.read(pg::Scope::worker(), sql::compute::machines_to_probe,
+                                                            pg::Params::of(after), soon()));
     if (rows.empty()) co_return Status();
     PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::worker(), soon()));
     for (const auto row : rows) {

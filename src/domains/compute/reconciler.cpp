@@ -26,8 +26,8 @@ constexpr std::array<std::pair<DesiredState, std::string_view>, 4> kDesired{{
     {DesiredState::kPaused, "PAUSED"},
     {DesiredState::kDeleted, "DELETED"},
 }};
-constexpr std::array<std::string_view, 10> kActions{"none", "provision", "start",   "power_down", "kill",
-                                                     "reset", "pause",    "resume", "destroy",    "forget"};
+constexpr std::array<std::string_view, 10> kActions{"none",  "provision", "start",  "power_down", "kill",
+                                                    "reset", "pause",     "resume", "destroy",    "forget"};
 
 constexpr std::string_view kRestart = "Start the machine again, or open its console log to see why it ended.";
 
@@ -90,7 +90,8 @@ Decision without_process(const Machine& machine, const GuestObservation& seen) {
 
 Decision stopping(const Machine& machine, Instant now, const ReconcilePolicy& policy) {
   if (machine.force_stop) return act(Action::kKill, MachineState::kStopping, "pulling the plug", 60);
-  if (!machine.stop_pressed_at) return act(Action::kPowerDown, MachineState::kStopping, "pressing the power button", 30);
+  if (!machine.stop_pressed_at)
+    return act(Action::kPowerDown, MachineState::kStopping, "pressing the power button", 30);
   // stop_pressed_at is the first press. It may lie in the future after the wall clock was set back: then the grace
   // simply starts anew.
   const Duration waited = now - *machine.stop_pressed_at;
@@ -115,11 +116,11 @@ Decision with_process(const Machine& machine, const GuestObservation& seen, Inst
       if (machine.desired == DesiredState::kStopped)
         return act(Action::kKill, MachineState::kStopping, "pulling the plug of a broken guest", 60);
       if (machine.reset_wanted()) return act(Action::kReset, MachineState::kStarting, "resetting the guest", 50);
-      return troubled(MachineState::kDegraded,
-                      seen.power == Power::kCrashed ? "The guest's kernel has crashed."
-                                                    : "The guest is halted because its disk reports errors.",
-                      seen.power == Power::kCrashed ? "Reboot the machine."
-                                                    : "Free space on the host, then reboot the machine.");
+      return troubled(
+          MachineState::kDegraded,
+          seen.power == Power::kCrashed ? "The guest's kernel has crashed."
+                                        : "The guest is halted because its disk reports errors.",
+          seen.power == Power::kCrashed ? "Reboot the machine." : "Free space on the host, then reboot the machine.");
     case Power::kPaused:
       if (machine.desired == DesiredState::kPaused) return settled(MachineState::kPaused);
       if (machine.desired == DesiredState::kStopped && machine.force_stop)
@@ -169,7 +170,8 @@ Decision decide(const Machine& machine, const Result<GuestObservation>& seen, In
     return d;
   }
   if (machine.desired == DesiredState::kDeleted) {
-    if (seen->presence == Presence::kAbsent) return act(Action::kForget, MachineState::kDeleting, "removing the record", 90);
+    if (seen->presence == Presence::kAbsent)
+      return act(Action::kForget, MachineState::kDeleting, "removing the record", 90);
     return act(Action::kDestroy, MachineState::kDeleting, "removing guest and disks", 40);
   }
   switch (seen->presence) {
@@ -222,7 +224,7 @@ Machine give_up(Machine machine, const std::optional<GuestObservation>& seen) {
   machine.force_stop = false;
   machine.stop_pressed_at.reset();
   const bool process = seen && seen->presence == Presence::kRunning;
-  machine.desired = !process                           ? DesiredState::kStopped
+  machine.desired = !process                        ? DesiredState::kStopped
                     : seen->power == Power::kPaused ? DesiredState::kPaused
                                                     : DesiredState::kRunning;
   return machine;

@@ -22,7 +22,17 @@
 namespace phx::compute {
 
 enum class MachineState : std::uint8_t {
-  kPending, kProvisioning, kStopped, kStarting, kRunning, kStopping, kPaused, kDegraded, kUnknown, kLost, kDeleting,
+  kPending,
+  kProvisioning,
+  kStopped,
+  kStarting,
+  kRunning,
+  kStopping,
+  kPaused,
+  kDegraded,
+  kUnknown,
+  kLost,
+  kDeleting,
 };
 enum class DesiredState : std::uint8_t { kRunning, kStopped, kPaused, kDeleted };
 
@@ -49,7 +59,15 @@ struct Machine {
 };
 
 enum class Action : std::uint8_t {
-  kNone, kProvision, kStart, kPowerDown, kKill, kReset, kPause, kResume, kDestroy,
+  kNone,
+  kProvision,
+  kStart,
+  kPowerDown,
+  kKill,
+  kReset,
+  kPause,
+  kResume,
+  kDestroy,
   kForget,  ///< nothing is left of the guest: remove the machine's row and give its quota back
 };
 std::string_view to_string(Action action);

@@ -122,9 +122,11 @@ TEST(Reconciler, AnUnreachableHostIsUnknownAndAskedAgain) {
 }
 
 TEST(Reconciler, PauseResumeAndReset) {
-  EXPECT_EQ(decide(wanted(DesiredState::kPaused), seen(Presence::kRunning, Power::kRunning), kNow).action, Action::kPause);
+  EXPECT_EQ(decide(wanted(DesiredState::kPaused), seen(Presence::kRunning, Power::kRunning), kNow).action,
+            Action::kPause);
   EXPECT_TRUE(decide(wanted(DesiredState::kPaused), seen(Presence::kRunning, Power::kPaused), kNow).settled);
-  EXPECT_EQ(decide(wanted(DesiredState::kRunning), seen(Presence::kRunning, Power::kPaused), kNow).action, Action::kResume);
+  EXPECT_EQ(decide(wanted(DesiredState::kRunning), seen(Presence::kRunning, Power::kPaused), kNow).action,
+            Action::kResume);
   Machine m = wanted(DesiredState::kRunning);
   m.reset_generation = 3;
   EXPECT_EQ(decide(m, seen(Presence::kRunning, Power::kRunning), kNow).action, Action::kReset);
@@ -152,7 +154,8 @@ TEST(Reconciler, RetriesOnlyWhatMayPass) {
 
 // Whatever is wanted and seen, following the decisions ends at rest: no cycle of actions, no state without a reason.
 TEST(Reconciler, EveryCombinationSettlesOrSaysWhy) {
-  for (const auto desired : {DesiredState::kRunning, DesiredState::kStopped, DesiredState::kPaused, DesiredState::kDeleted})
+  for (const auto desired :
+       {DesiredState::kRunning, DesiredState::kStopped, DesiredState::kPaused, DesiredState::kDeleted})
     for (const auto presence : {Presence::kAbsent, Presence::kDefined, Presence::kRunning})
       for (const auto power : {Power::kRunning, Power::kPaused, Power::kCrashed, Power::kIoError})
         for (const bool start : {false, true})
@@ -174,16 +177,29 @@ TEST(Reconciler, EveryCombinationSettlesOrSaysWhy) {
                   rest = true;
                   break;
                 }
-                if (d.action == Action::kForget) { rest = true; break; }
+                if (d.action == Action::kForget) {
+                  rest = true;
+                  break;
+                }
                 m = after_action(m, d.action, now);
                 if (d.new_desired) m.desired = *d.new_desired;
                 switch (d.action) {
                   case Action::kProvision: o.presence = Presence::kDefined; break;
-                  case Action::kStart: o.presence = Presence::kRunning; o.power = Power::kRunning; break;
-                  case Action::kKill: o.presence = Presence::kDefined; o.power = Power::kOff; break;
-                  case Action::kReset: case Action::kResume: o.power = Power::kRunning; break;
+                  case Action::kStart:
+                    o.presence = Presence::kRunning;
+                    o.power = Power::kRunning;
+                    break;
+                  case Action::kKill:
+                    o.presence = Presence::kDefined;
+                    o.power = Power::kOff;
+                    break;
+                  case Action::kReset:
+                  case Action::kResume: o.power = Power::kRunning; break;
                   case Action::kPause: o.power = Power::kPaused; break;
-                  case Action::kDestroy: o.presence = Presence::kAbsent; o.power = Power::kOff; break;
+                  case Action::kDestroy:
+                    o.presence = Presence::kAbsent;
+                    o.power = Power::kOff;
+                    break;
                   default: break;  // a guest that ignores the power button
                 }
                 now += d.again_after.value_or(1s);

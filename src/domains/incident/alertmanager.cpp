@@ -47,9 +47,8 @@ Result<std::optional<Instant>> time_field(const json::object& alert, std::string
 }
 
 bool is_fingerprint(std::string_view text) {
-  return text.size() == 16 && std::ranges::all_of(text, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-         });
+  return text.size() == 16 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 Result<IncomingAlert> parse_alert(const json::value& value, const std::string& where) {
@@ -120,7 +119,8 @@ Result<AlertmanagerPayload> parse_alertmanager(std::string_view body) {
   const auto& object = parsed.get_object();
   const auto* version = object.if_contains("version");
   if (!version || !version->is_string() || version->get_string() != "4")
-    return invalid_argument("alertmanager.version", "version", "Only the webhook payload of version \"4\" is understood.");
+    return invalid_argument("alertmanager.version", "version",
+                            "Only the webhook payload of version \"4\" is understood.");
   AlertmanagerPayload payload;
   if (const auto* truncated = object.if_contains("truncatedAlerts"); truncated && truncated->is_int64())
     payload.truncated = truncated->get_int64();

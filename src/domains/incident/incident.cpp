@@ -73,7 +73,7 @@ Incidents::Incidents(pg::Database& database, const Clock& clock, UuidSource& ids
     : database_(database), clock_(clock), ids_(ids), policy_(policy) {}
 
 void Incidents::register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants,
-                        std::function<void()> nudge) {
+                              std::function<void()> nudge) {
   nudge_ = std::move(nudge);
   using Context = api::MutationContext;
   registry.mutation("declareIncident", [this](Context& c, json::object a) { return declare_by_hand(c, std::move(a)); });
@@ -81,7 +81,8 @@ void Incidents::register_with(api::Registry& registry, api::Router& router, api:
   registry.mutation("updateIncident", [this](Context& c, json::object a) { return update(c, std::move(a)); });
   registry.mutation("setIncidentStatus", [this](Context& c, json::object a) { return move(c, std::move(a)); });
   registry.mutation("addIncidentNote", [this](Context& c, json::object a) { return note(c, std::move(a)); });
-  registry.mutation("restartIncidentGuest", [this](Context& c, json::object a) { return restart_guest(c, std::move(a)); });
+  registry.mutation("restartIncidentGuest",
+                    [this](Context& c, json::object a) { return restart_guest(c, std::move(a)); });
   registry.query("incidentReport", [this](api::QueryContext& c, json::object a) { return report(c, std::move(a)); });
   router.add("POST", "/webhooks/alertmanager", api::Auth::kRequired,
              [this, &tenants](api::HttpCall call) { return webhook(std::move(call), tenants); });
@@ -90,8 +91,8 @@ void Incidents::register_with(api::Registry& registry, api::Router& router, api:
 void Incidents::work_with(engine::Worker& worker) {
   engine::QueueOptions options;
   options.concurrency = 4;
-  worker.handle(std::string(kIncidentQueue), [this](engine::WorkContext context) { return watch(std::move(context)); },
-                options);
+  worker.handle(
+      std::string(kIncidentQueue), [this](engine::WorkContext context) { return watch(std::move(context)); }, options);
 }
 
 asio::awaitable<Result<json::object>> Incidents::declare_by_hand(api::MutationContext& context, json::object args) {
@@ -149,7 +150,8 @@ asio::awaitable<Result<json::object>> Incidents::update(api::MutationContext& co
   const std::string actor = context.request().principal.actor();
   std::vector<Line> lines;
   if (const auto wanted = severity(text(input, "severity").value_or(""))) {
-    PHX_CO_TRY(Change change, set_severity(stored.incident, *wanted, text(input, "reason").value_or(""), actor, clock_.now()));
+    PHX_CO_TRY(Change change,
+               set_severity(stored.incident, *wanted, text(input, "reason").value_or(""), actor, clock_.now()));
     stored.incident = std::move(change.incident);
     lines = std::move(change.lines);
   }
@@ -186,8 +188,8 @@ asio::awaitable<Result<json::object>> Incidents::move(api::MutationContext& cont
   PHX_CO_CHECK(check_text(note_text, "note"));
   PHX_CO_TRY(Stored stored, co_await lock(context.tx(), id));
   const auto before = picture(stored.incident);
-  PHX_CO_TRY(Change change, set_status(stored.incident, to, note_text, context.request().principal.actor(), clock_.now(),
-                                       policy_));
+  PHX_CO_TRY(Change change,
+             set_status(stored.incident, to, note_text, context.request().principal.actor(), clock_.now(), policy_));
   if (change.changed()) {
     stored.incident = std::move(change.incident);
     PHX_CO_CHECK(co_await store(context.tx(), stored, std::move(change.lines)));
@@ -211,7 +213,8 @@ asio::awaitable<Result<json::object>> Incidents::restart_guest(api::MutationCont
   PHX_CO_TRY(const Uuid id, id_argument(args));
   PHX_CO_TRY(Stored stored, co_await lock(context.tx(), id));
   if (!stored.machine)
-    co_return Error(Code::kFailedPrecondition, "incident.no_guest", "This incident concerns no guest that still exists.")
+    co_return Error(Code::kFailedPrecondition, "incident.no_guest",
+                    "This incident concerns no guest that still exists.")
         .with_field("id");
   const std::string actor = context.request().principal.actor();
   // Whoever acts has responded.
@@ -232,8 +235,8 @@ asio::awaitable<Result<json::value>> Incidents::report(api::QueryContext& contex
   queries.push_back({sql::incident::incident_read, pg::Params::of(id)});
   queries.push_back({sql::incident::entries_of_incident, pg::Params::of(id)});
   queries.push_back({sql::incident::alert_names_of_incident, pg::Params::of(id)});
-  PHX_CO_TRY(const auto found, co_await context.database.read_many(scope, std::move(queries),
-                                                                   Deadline::after(std::chrono::seconds(10))));
+  PHX_CO_TRY(const auto found,
+             co_await context.database.read_many(scope, std::move(queries), Deadline::after(std::chrono::seconds(10))));
   if (found[0].empty()) co_return not_found("incident.not_found", "There is no such incident.").with_field("id");
   const Stored stored = Stored::from(found[0][0]);
   ReportFacts facts;

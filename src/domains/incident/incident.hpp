@@ -16,10 +16,10 @@
 #include "base/result.hpp"
 #include "base/uuid.hpp"
 #include "domains/compute/compute.hpp"
-#include "engine/events.hpp"
 #include "domains/incident/alertmanager.hpp"
 #include "domains/incident/incident_machine.hpp"
 #include "domains/incident/report.hpp"
+#include "engine/events.hpp"
 #include "engine/work_queue.hpp"
 #include "pg/database.hpp"
 
@@ -33,7 +33,8 @@ class Incidents final : public compute::MachineWatcher {
   Incidents(pg::Database& database, const Clock& clock, UuidSource& ids, IncidentPolicy policy);
 
   /// Mutations, the report, and POST /webhooks/alertmanager. `nudge` is called after a webhook's commit.
-  void register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants, std::function<void()> nudge);
+  void register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants,
+                     std::function<void()> nudge);
   /// The watch of Monitoring.
   void work_with(engine::Worker& worker);
 

@@ -87,8 +87,8 @@ Change follow_alerts(const Incident& incident, bool has_alerts, int firing, Inst
     case IncidentStatus::kInvestigating:
     case IncidentStatus::kIdentified:
       if (has_alerts && firing == 0)
-        return moved(incident, IncidentStatus::kMonitoring, "every alert has ended; watching for a relapse", kSystem, now,
-                     policy);
+        return moved(incident, IncidentStatus::kMonitoring, "every alert has ended; watching for a relapse", kSystem,
+                     now, policy);
       return same;
     case IncidentStatus::kMonitoring: {
       if (firing > 0) {
@@ -116,8 +116,8 @@ Change acknowledge(const Incident& incident, const std::string& actor, Instant n
   return change;
 }
 
-Result<Change> set_status(const Incident& incident, IncidentStatus to, const std::string& note, const std::string& actor,
-                          Instant now, const IncidentPolicy& policy) {
+Result<Change> set_status(const Incident& incident, IncidentStatus to, const std::string& note,
+                          const std::string& actor, Instant now, const IncidentPolicy& policy) {
   if (to == incident.status) return Change{incident, {}};
   if (!kLegal[static_cast<std::size_t>(incident.status)][static_cast<std::size_t>(to)])
     return Error(Code::kFailedPrecondition, "incident.illegal_transition",
@@ -143,9 +143,9 @@ Result<Change> set_severity(const Incident& incident, Severity to, const std::st
   change.incident.severity = to;
   if (!incident.responded_at) change.incident.response_due_at = now + targets(to).respond_within;
   change.incident.resolution_due_at = incident.started_at + targets(to).resolve_within;
-  change.lines.push_back({"severity",
-                          std::string(to_string(incident.severity)) + " → " + std::string(to_string(to)) + ": " + reason,
-                          actor});
+  change.lines.push_back(
+      {"severity", std::string(to_string(incident.severity)) + " → " + std::string(to_string(to)) + ": " + reason,
+       actor});
   return change;
 }
 

@@ -83,8 +83,8 @@ Change follow_alerts(const Incident& incident, bool has_alerts, int firing, Inst
 Change acknowledge(const Incident& incident, const std::string& actor, Instant now);
 
 /// A person sets the status. Errors: kFailedPrecondition "incident.illegal_transition".
-Result<Change> set_status(const Incident& incident, IncidentStatus to, const std::string& note, const std::string& actor,
-                          Instant now, const IncidentPolicy& policy);
+Result<Change> set_status(const Incident& incident, IncidentStatus to, const std::string& note,
+                          const std::string& actor, Instant now, const IncidentPolicy& policy);
 
 /// A person overrides the severity. Errors: kInvalidArgument "incident.reason_required".
 Result<Change> set_severity(const Incident& incident, Severity to, const std::string& reason, const std::string& actor,

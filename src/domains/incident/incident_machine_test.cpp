@@ -94,7 +94,8 @@ TEST(IncidentFlow, InvariantsHoldUnderRandomHistories) {
         case 0: i = follow_alerts(i, true, static_cast<int>(random.below(3)), now, kPolicy).incident; break;
         case 1: i = acknowledge(i, "ada", now).incident; break;
         case 2:
-          if (auto c = set_status(i, static_cast<IncidentStatus>(random.below(4)), "", "ada", now, kPolicy)) i = c->incident;
+          if (auto c = set_status(i, static_cast<IncidentStatus>(random.below(4)), "", "ada", now, kPolicy))
+            i = c->incident;
           break;
         default:
           if (auto c = set_severity(i, static_cast<Severity>(random.below(4)), "because", "ada", now)) i = c->incident;

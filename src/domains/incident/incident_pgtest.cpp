@@ -22,17 +22,24 @@ class IncidentTest : public ::testing::Test {
  protected:
   IncidentTest()
       : ids(clock, random),
-        worker(db.executor(), db.database(), clock, random, metrics, {std::chrono::milliseconds(1), std::chrono::milliseconds(5)}),
+        worker(db.executor(), db.database(), clock, random, metrics,
+               {std::chrono::milliseconds(1), std::chrono::milliseconds(5)}),
         incidents(db.database(), clock, ids, {100ms}) {
-    db.exec("insert into phoenix.tenants (id, name, display_name) values ('" + std::string(kTenant) + "', 'acme', 'Acme'), ('" +
-            std::string(kOther) + "', 'beta', 'Beta');"
-            "insert into phoenix.sites (id, name, region) values ('01900000-0000-7000-8000-000000000002', 'local', 'local');"
-            "insert into phoenix.images (id, name, format, sha256, size_mib, size_bytes, virtual_bytes, min_memory_mib, min_disk_gib) "
-            "values ('01900000-0000-7000-8000-000000000003', 'micro', 'micro', repeat('a', 64), 1, 1, 1, 64, 1);"
-            "insert into phoenix.virtual_machines (id, tenant_id, name, image_id, site_id, vcpus, memory_mib, disk_gib, "
-            "desired_state, state, state_since, created_by) values ('" + std::string(kMachine) + "', '" + std::string(kTenant) +
-            "', 'web-1', '01900000-0000-7000-8000-000000000003', '01900000-0000-7000-8000-000000000002', 1, 128, 1, 'RUNNING', "
-            "'RUNNING', phoenix.now(), 'ada')");
+    db.exec(
+        "insert into phoenix.tenants (id, name, display_name) values ('" + std::string(kTenant) +
+        "', 'acme', 'Acme'), ('" + std::string(kOther) +
+        "', 'beta', 'Beta');"
+        "insert into phoenix.sites (id, name, region) values ('01900000-0000-7000-8000-000000000002', 'local', "
+        "'local');"
+        "insert into phoenix.images (id, name, format, sha256, size_mib, size_bytes, virtual_bytes, min_memory_mib, "
+        "min_disk_gib) "
+        "values ('01900000-0000-7000-8000-000000000003', 'micro', 'micro', repeat('a', 64), 1, 1, 1, 64, 1);"
+        "insert into phoenix.virtual_machines (id, tenant_id, name, image_id, site_id, vcpus, memory_mib, disk_gib, "
+        "desired_state, state, state_since, created_by) values ('" +
+        std::string(kMachine) + "', '" + std::string(kTenant) +
+        "', 'web-1', '01900000-0000-7000-8000-000000000003', '01900000-0000-7000-8000-000000000002', 1, 128, 1, "
+        "'RUNNING', "
+        "'RUNNING', phoenix.now(), 'ada')");
     incidents.work_with(worker);
     worker.start();
   }
@@ -62,8 +69,9 @@ class IncidentTest : public ::testing::Test {
       if (db.value("select (" + sql + ")::text") == "true") return ::testing::AssertionSuccess();
       db.run(sleep_for(5ms));
     }
-    return ::testing::AssertionFailure() << "never: " << sql << "\n"
-                                         << db.value("select coalesce((select json_agg(i)::text from phoenix.incidents i), '-')");
+    return ::testing::AssertionFailure()
+           << "never: " << sql << "\n"
+           << db.value("select coalesce((select json_agg(i)::text from phoenix.incidents i), '-')");
   }
   std::string count(const std::string& what) { return db.value("select count(*) from phoenix." + what); }
   Status signal(compute::MachineState before, compute::MachineState after) {
@@ -112,8 +120,10 @@ TEST_F(IncidentTest, ParallelDeliveriesMakeOneIncident) {
   int taken = 0;
   for (const auto& outcome : outcomes) {
     // More at once than there are connections: a refusal is "try again", never half a delivery.
-    if (outcome) ++taken;
-    else EXPECT_TRUE(code_info(outcome.error().code()).retryable) << outcome.error().to_string();
+    if (outcome)
+      ++taken;
+    else
+      EXPECT_TRUE(code_info(outcome.error().code()).retryable) << outcome.error().to_string();
   }
   EXPECT_GT(taken, 0);
   EXPECT_EQ(count("alerts"), "1");
@@ -148,7 +158,8 @@ TEST_F(IncidentTest, GoesThroughMonitoringToResolvedAndARelapseReopens) {
   ASSERT_TRUE(take(alert("ApiSlow", true, start)));
   ASSERT_TRUE(take(alert("ApiSlow", false, start)));
   EXPECT_TRUE(becomes("select status = 'RESOLVED' from phoenix.incidents"));
-  EXPECT_EQ(db.value("select string_agg(kind || ':' || split_part(body, ':', 1), '|' order by at, id) from phoenix.incident_entries where kind = 'status'"),
+  EXPECT_EQ(db.value("select string_agg(kind || ':' || split_part(body, ':', 1), '|' order by at, id) from "
+                     "phoenix.incident_entries where kind = 'status'"),
             "status:Investigating → Monitoring|status:Monitoring → Resolved");
   ASSERT_TRUE(take(alert("ApiSlow", true, start + 5min)));
   EXPECT_EQ(count("incidents"), "2") << "after the watch it is a new incident";
@@ -158,7 +169,8 @@ TEST_F(IncidentTest, GoesThroughMonitoringToResolvedAndARelapseReopens) {
 TEST_F(IncidentTest, AMachinesTroubleOpensAnIncidentAndItsRecoveryEndsIt) {
   using compute::MachineState;
   ASSERT_TRUE(signal(MachineState::kRunning, MachineState::kLost));
-  EXPECT_EQ(db.value("select title || severity || virtual_machine_name from phoenix.incidents"), "Guest web-1 is downP2web-1");
+  EXPECT_EQ(db.value("select title || severity || virtual_machine_name from phoenix.incidents"),
+            "Guest web-1 is downP2web-1");
   EXPECT_EQ(db.value("select tenant_id::text from phoenix.incidents"), std::string(kTenant));
   ASSERT_TRUE(signal(MachineState::kLost, MachineState::kStarting));
   EXPECT_EQ(db.value("select status from phoenix.alerts"), "FIRING") << "an attempt is no recovery";
@@ -191,15 +203,17 @@ TEST_F(IncidentTest, ALabelCannotReachIntoAnotherTenant) {
 TEST_F(IncidentTest, ThePlatformsOwnAlertsBelongToNoTenant) {
   ASSERT_TRUE(take(alert("DiskFull", true, start), std::nullopt));
   EXPECT_EQ(db.value("select tenant_id is null from phoenix.incidents"), "t");
-  const auto seen = db.run(db->read(pg::Scope::of_tenant(tenant), pg::Sql::dynamic("all", "select id from phoenix.incidents"), {},
-                                    Deadline::after(5s)));
+  const auto seen =
+      db.run(db->read(pg::Scope::of_tenant(tenant), pg::Sql::dynamic("all", "select id from phoenix.incidents"), {},
+                      Deadline::after(5s)));
   ASSERT_TRUE(seen);
   EXPECT_TRUE(seen->empty());
 }
 
 TEST_F(IncidentTest, TheTimelineIsOnlyEverAddedTo) {
   ASSERT_TRUE(take(alert("ApiSlow", true, start)));
-  for (const auto* sql : {"update phoenix.incident_entries set body = 'forged'", "delete from phoenix.incident_entries"})
+  for (const auto* sql :
+       {"update phoenix.incident_entries set body = 'forged'", "delete from phoenix.incident_entries"})
     for (const auto scope : {pg::Scope::of_tenant(tenant), pg::Scope::platform(), pg::Scope::worker()}) {
       const auto refused = db.run(db->execute(scope, pg::Sql::dynamic("forge", sql), {}, Deadline::after(5s)));
       ASSERT_FALSE(refused) << sql;

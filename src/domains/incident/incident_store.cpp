@@ -61,7 +61,8 @@ asio::awaitable<Status> Incidents::store(pg::Transaction& tx, const Stored& stor
     engine::Work work{std::string(kIncidentQueue), stored.id.to_string(), stored.tenant, *i.monitoring_until, "{}"};
     PHX_CO_CHECK(co_await engine::enqueue(tx, std::move(work)));
   }
-  engine::Event event{"Incident", stored.id, stored.tenant, engine::ChangeKind::kUpdated, rows.get<std::int32_t>(0, 0), {}};
+  engine::Event event{"Incident", stored.id, stored.tenant, engine::ChangeKind::kUpdated, rows.get<std::int32_t>(0, 0),
+                      {}};
   co_return co_await engine::record_event(tx, std::move(event));
 }
 
@@ -71,8 +72,8 @@ asio::awaitable<Result<std::pair<Uuid, bool>>> Incidents::declare(pg::Transactio
     PHX_CO_TRY(const pg::Rows open, co_await tx.execute(sql::incident::incident_open_by_key, open_one()));
     if (!open.empty()) co_return std::pair(open.get<Uuid>(0, 0), false);
   }
-  PHX_CO_TRY(const pg::Rows counted, co_await tx.execute(sql::incident::incident_next_number,
-                                                         pg::Params::of(wanted.tenant.value_or(Uuid{}))));
+  PHX_CO_TRY(const pg::Rows counted,
+             co_await tx.execute(sql::incident::incident_next_number, pg::Params::of(wanted.tenant.value_or(Uuid{}))));
   const auto number = counted.get<std::int32_t>(0, 0);
   const Instant now = clock_.now();
   const Incident i = incident::declare(wanted.severity, std::min(wanted.started_at, now), now);

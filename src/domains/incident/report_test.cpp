@@ -20,12 +20,27 @@ ReportFacts facts() {
 TEST(Report, HasEverySectionOfTheRunbookInOrder) {
   const std::string text = render_report(facts(), kStart + 10min);
   std::size_t at = 0;
-  for (const std::string_view section :
-       {"# Incident Report: 2027-01-15 - Guest web-1 is down", "## Summary", "## Timeline", "Incident detected",
-        "Investigation started", "Root cause identified", "Resolution implemented", "Service restored", "## Root Cause",
-        "## Impact", "**Users Affected**", "**Duration**", "**Services Affected**", "## Resolution", "## Prevention",
-        "- [ ] ", "## Follow-up", "Update monitoring/alerts", "Update runbooks", "Code changes needed",
-        "Documentation updates"}) {
+  for (const std::string_view section : {"# Incident Report: 2027-01-15 - Guest web-1 is down",
+                                         "## Summary",
+                                         "## Timeline",
+                                         "Incident detected",
+                                         "Investigation started",
+                                         "Root cause identified",
+                                         "Resolution implemented",
+                                         "Service restored",
+                                         "## Root Cause",
+                                         "## Impact",
+                                         "**Users Affected**",
+                                         "**Duration**",
+                                         "**Services Affected**",
+                                         "## Resolution",
+                                         "## Prevention",
+                                         "- [ ] ",
+                                         "## Follow-up",
+                                         "Update monitoring/alerts",
+                                         "Update runbooks",
+                                         "Code changes needed",
+                                         "Documentation updates"}) {
     const auto found = text.find(section, at);
     ASSERT_NE(found, std::string::npos) << section << " in\n" << text;
     at = found;

@@ -63,7 +63,8 @@ asio::awaitable<Status> Incidents::take_alert(pg::Transaction& tx, std::optional
 
   const std::string_view status = alert.firing ? "FIRING" : "RESOLVED";
   if (!alert.firing && !alert.ends_at) alert.ends_at = clock_.now();
-  auto params = pg::Params::of(ids_.next(), tenant, alert.source, alert.fingerprint, status, alert.name(), alert.summary());
+  auto params =
+      pg::Params::of(ids_.next(), tenant, alert.source, alert.fingerprint, status, alert.name(), alert.summary());
   params.add_json(std::string_view(json::serialize(alert.labels)));
   params.add_json(std::string_view(json::serialize(alert.annotations)));
   params.add(alert.starts_at).add(alert.ends_at).add(machine);
@@ -136,13 +137,12 @@ asio::awaitable<net::Response> Incidents::webhook(api::HttpCall call, api::Tenan
       co_return net::error_response(permission_denied("auth.role", "Sending alerts needs the role TENANT_MEMBER."));
     tenant = access->id;
   } else if (!call.principal.platform_admin) {
-    co_return net::error_response(
-        invalid_argument("tenant.required", "tenant", "Say whose alerts these are: ?tenant=NAME, or a tenant's token."));
+    co_return net::error_response(invalid_argument("tenant.required", "tenant",
+                                                   "Say whose alerts these are: ?tenant=NAME, or a tenant's token."));
   }
   auto payload = parse_alertmanager(call.http.body);
   if (!payload) co_return net::error_response(payload.error());
-  if (payload->truncated > 0)
-    log_event(LogLevel::kWarn, "alertmanager.truncated", {{"alerts", payload->truncated}});
+  if (payload->truncated > 0) log_event(LogLevel::kWarn, "alertmanager.truncated", {{"alerts", payload->truncated}});
   const std::size_t count = payload->alerts.size();
   if (const auto taken = co_await take_alerts(tenant, std::move(payload->alerts)); !taken) {
     log_error("alertmanager.intake_failed", taken.error());
@@ -186,8 +186,8 @@ asio::awaitable<Status> Incidents::machine_changed(pg::Transaction& tx, compute:
   co_return Status();
 }
 
-asio::awaitable<Status> Incidents::machine_operation_ended(pg::Transaction& tx, Uuid machine, Uuid tenant, std::string kind,
-                                                           std::string outcome, std::string reason) {
+asio::awaitable<Status> Incidents::machine_operation_ended(pg::Transaction& tx, Uuid machine, Uuid tenant,
+                                                           std::string kind, std::string outcome, std::string reason) {
   PHX_CO_TRY(const pg::Rows open,
              co_await tx.execute(sql::incident::open_incidents_of_machine, pg::Params::of(tenant, machine)));
   for (const auto row : open) {
@@ -199,7 +199,8 @@ asio::awaitable<Status> Incidents::machine_operation_ended(pg::Transaction& tx, 
 }
 
 asio::awaitable<Status> Incidents::machine_deleted(pg::Transaction& tx, Uuid machine, Uuid tenant, std::string name) {
-  PHX_CO_TRY(const pg::Rows ended, co_await tx.execute(sql::incident::alert_end_probe, pg::Params::of(tenant, machine)));
+  PHX_CO_TRY(const pg::Rows ended,
+             co_await tx.execute(sql::incident::alert_end_probe, pg::Params::of(tenant, machine)));
   for (const auto row : ended) {
     PHX_CO_CHECK(co_await alert_event(tx, tenant, row.get<Uuid>("id"), engine::ChangeKind::kUpdated,
                                       row.get<std::int32_t>("version")));
@@ -219,7 +220,8 @@ asio::awaitable<Result<engine::WorkResult>> Incidents::watch(engine::WorkContext
   PHX_CO_TRY(const Stored now, co_await lock(tx, id));
   // Still watching: the watch was prolonged, or the clock has not come there yet.
   if (now.incident.monitoring_until) {
-    const Duration left = std::max<Duration>(*now.incident.monitoring_until - clock_.now(), std::chrono::milliseconds(50));
+    const Duration left =
+        std::max<Duration>(*now.incident.monitoring_until - clock_.now(), std::chrono::milliseconds(50));
     PHX_CO_CHECK(co_await engine::retry_later(tx, context.work, left, "watching for a relapse"));
   } else {
     PHX_CO_CHECK(co_await engine::complete(tx, context.work));
