@@ -98,8 +98,9 @@ TEST(Errors, EveryCodeMaps) {
     graphql.insert(info.graphql_code);
     EXPECT_GE(info.http_status, 400);
   }
-  const std::set<std::string_view> wanted{"UNAUTHENTICATED", "FORBIDDEN",    "NOT_FOUND", "VALIDATION_ERROR", "SERVER_ERROR",
-                                          "RATE_LIMITED",    "MFA_REQUIRED", "CONFLICT",  "QUOTA_EXCEEDED"};
+  const std::set<std::string_view> wanted{"UNAUTHENTICATED",  "FORBIDDEN",    "NOT_FOUND",
+                                          "VALIDATION_ERROR", "SERVER_ERROR", "RATE_LIMITED",
+                                          "MFA_REQUIRED",     "CONFLICT",     "QUOTA_EXCEEDED"};
   EXPECT_EQ(graphql, wanted);
 }
 

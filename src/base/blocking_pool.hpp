@@ -4,6 +4,7 @@
 ///
 ///     PHX_CO_TRY(auto hash, co_await pool.run([password] { return hash_password(password); }));
 
+#include <atomic>
 #include <boost/asio/any_completion_handler.hpp>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -12,7 +13,6 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <atomic>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -46,9 +46,7 @@ class BlockingPool {
           asio::post(pool_, [this, home, slot, failure, fn = std::move(fn), shared]() mutable {
             try {
               slot->emplace(fn());
-            } catch (...) {
-              *failure = std::current_exception();
-            }
+            } catch (...) { *failure = std::current_exception(); }
             --queued_;
             asio::post(home, [shared] { std::move (*shared)(); });
           });

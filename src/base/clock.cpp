@@ -27,7 +27,8 @@ std::string format_instant(Instant at) {
 
 Result<Instant> parse_instant(std::string_view text) {
   const auto bad = [] {
-    return Error(Code::kInvalidArgument, "time.malformed", "This is not an RFC 3339 time such as 2026-01-31T08:00:00Z.");
+    return Error(Code::kInvalidArgument, "time.malformed",
+                 "This is not an RFC 3339 time such as 2026-01-31T08:00:00Z.");
   };
   std::size_t at = 0;
   const auto number = [&](std::size_t digits) -> int {

@@ -33,7 +33,10 @@ class ManualClock final : public Clock {
   explicit ManualClock(Instant start) : now_(start) {}
   Instant now() const override { return now_; }
   Duration monotonic() const override { return monotonic_; }
-  void advance(Duration by) { now_ += by; monotonic_ += by; }
+  void advance(Duration by) {
+    now_ += by;
+    monotonic_ += by;
+  }
   /// Moves the wall clock alone, as an operator or NTP would.
   void step_wall(Duration by) { now_ += by; }
 

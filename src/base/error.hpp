@@ -67,10 +67,22 @@ class [[nodiscard]] Error {
   const std::string& internal() const { return internal_; }
   std::optional<std::chrono::milliseconds> retry_after() const { return retry_after_; }
 
-  Error&& with_field(std::string field) && { field_ = std::move(field); return std::move(*this); }
-  Error&& with_next_action(std::string action) && { next_action_ = std::move(action); return std::move(*this); }
-  Error&& with_internal(std::string detail) && { internal_ = std::move(detail); return std::move(*this); }
-  Error&& with_retry_after(std::chrono::milliseconds after) && { retry_after_ = after; return std::move(*this); }
+  Error&& with_field(std::string field) && {
+    field_ = std::move(field);
+    return std::move(*this);
+  }
+  Error&& with_next_action(std::string action) && {
+    next_action_ = std::move(action);
+    return std::move(*this);
+  }
+  Error&& with_internal(std::string detail) && {
+    internal_ = std::move(detail);
+    return std::move(*this);
+  }
+  Error&& with_retry_after(std::chrono::milliseconds after) && {
+    retry_after_ = after;
+    return std::move(*this);
+  }
 
   /// "reason: message (internal)", for logs.
   std::string to_string() const;

@@ -27,18 +27,18 @@ using Status = Result<void>;
 
 #define PHX_CONCAT_INNER_(a, b) a##b
 #define PHX_CONCAT_(a, b) PHX_CONCAT_INNER_(a, b)
-#define PHX_TRY_IMPL_(tmp, decl, expr, ret)   \
-  auto tmp = (expr);                          \
-  if (!tmp) ret std::move(tmp).error();       \
+#define PHX_TRY_IMPL_(tmp, decl, expr, ret) \
+  auto tmp = (expr);                        \
+  if (!tmp) ret std::move(tmp).error();     \
   decl = std::move(*tmp)
 
 #define PHX_TRY(decl, expr) PHX_TRY_IMPL_(PHX_CONCAT_(phx_try_, __LINE__), decl, expr, return)
 #define PHX_CO_TRY(decl, expr) PHX_TRY_IMPL_(PHX_CONCAT_(phx_try_, __LINE__), decl, expr, co_return)
-#define PHX_CHECK(expr)                                                   \
-  do {                                                                    \
+#define PHX_CHECK(expr)                                                              \
+  do {                                                                               \
     if (auto phx_status = (expr); !phx_status) return std::move(phx_status).error(); \
   } while (false)
-#define PHX_CO_CHECK(expr)                                                \
-  do {                                                                    \
+#define PHX_CO_CHECK(expr)                                                              \
+  do {                                                                                  \
     if (auto phx_status = (expr); !phx_status) co_return std::move(phx_status).error(); \
   } while (false)
