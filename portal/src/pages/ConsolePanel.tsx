@@ -156,9 +156,10 @@ export default function ConsolePanel({ machine, start, ended }: { machine: Machi
     };
   }, [address, name]);
 
+  const over = ended || machine.state === "DELETING";
   useEffect(() => {
-    if (ended) hangUp.current();
-  }, [ended]);
+    if (over) hangUp.current();
+  }, [over]);
 
   // A machine that starts brings its line with it.
   const running = machine.state === "RUNNING";

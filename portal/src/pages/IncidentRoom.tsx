@@ -226,7 +226,7 @@ function Room({ incident, list, tab }: { incident: Incident; list: string; tab?:
                 </Fact>
                 <Fact name="Declared">
                   <span>
-                    <When at={incident.declaredAt} /> by {incident.declaredBy} ({incident.origin})
+                    <When at={incident.declaredAt} /> by {incident.declaredBy}{incident.origin === "manual" ? ", by hand" : ""}
                   </span>
                 </Fact>
                 {incident.relapses > 0 && <Fact name="Relapses">{incident.relapses}</Fact>}

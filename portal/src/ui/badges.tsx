@@ -145,7 +145,7 @@ export function slaReading({ from, due, done, verb }: SlaProps, at: number): { t
   const left = dueAt - at;
   if (left <= 0) return { tone: "bad", text: `Breached ${clock(-left)} ago` };
   const warn = left < (dueAt - start) * 0.25;
-  return { tone: warn ? "warn" : "plain", text: `${clock(left + 999)} left` };
+  return { tone: warn ? "warn" : "plain", text: `${clock(left)} left` };
 }
 
 export function SlaClock(props: SlaProps) {
