@@ -20,13 +20,23 @@ TEST(LowWater, CountsOnlyAfterTheSlack) {
   EXPECT_EQ(mark.bound(6s), 100);
 }
 
-TEST(LowWater, IsDroppedEachInterval) {
+TEST(LowWater, OneScanInEachIntervalBeginsAtTheStart) {
   LowWater mark(5s, 60s);
   (void)mark.bound(0s);
   mark.note(1s, 100);
   EXPECT_EQ(mark.bound(59s), 100);
   EXPECT_EQ(mark.bound(60s), LowWater::kNone);
-  EXPECT_EQ(mark.bound(61s), LowWater::kNone) << "what was noted before the reset is forgotten";
+  EXPECT_EQ(mark.bound(61s), 100) << "one scan found nothing below it";
+  EXPECT_EQ(mark.bound(120s), LowWater::kNone);
+  mark.note(120s, 7);
+  EXPECT_EQ(mark.bound(121s), 7) << "one scan found something below it";
+}
+
+TEST(LowWater, AgesWhileTheSameValueIsNotedAgain) {
+  LowWater mark(5s, 60s);
+  (void)mark.bound(0s);
+  for (int second = 1; second <= 6; ++second) mark.note(std::chrono::seconds(second), 100);
+  EXPECT_EQ(mark.bound(6s), 100);
 }
 
 TEST(LowWater, FallsWhenSomethingLowerIsFound) {
@@ -50,13 +60,16 @@ TEST(InboxLowWater, WaitsForTransactionsThatMayBringALowerId) {
   EXPECT_EQ(mark.bound(3s), 50);
 }
 
-TEST(InboxLowWater, IsDroppedEachInterval) {
+TEST(InboxLowWater, OneScanInEachIntervalBeginsAtTheStart) {
   InboxLowWater mark(60s);
   (void)mark.bound(0s);
   mark.note(50, 90, 100);
   mark.note(50, 100, 100);
   EXPECT_EQ(mark.bound(59s), 50);
   EXPECT_EQ(mark.bound(60s), 0);
+  EXPECT_EQ(mark.bound(61s), 50);
+  mark.note(30, 100, 100);
+  EXPECT_EQ(mark.bound(62s), 0) << "a whole batch lay below the mark";
 }
 
 TEST(InboxLowWater, AnEmptyScanMovesTheMarkToo) {

@@ -1,0 +1,225 @@
+// Clients create and delete machines, and repeat with the same key what got no answer, while the server is killed at
+// every named crash point and at random moments, and PostgreSQL is killed too. Afterwards exactly the wanted guests run.
+//
+// CHAOS_VMS clients (6), CHAOS_KILLS random kills (10), CHAOS_SEED replays the random choices.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Refused, World, patience, root, sleep, until } from './harness.mjs';
+
+const clients = Number(process.env.CHAOS_VMS ?? 6);
+const kills = Number(process.env.CHAOS_KILLS ?? 10);
+const seed = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31));
+
+/// mulberry32: small, and the same everywhere.
+let state = seed;
+function random() {
+  state = (state + 0x6d2b79f5) | 0;
+  let t = Math.imul(state ^ (state >>> 15), 1 | state);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+}
+
+/// Every name that the sources give to a crash point.
+function crashPoints() {
+  const names = new Set();
+  const walk = (folder) => {
+    for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+      const file = path.join(folder, entry.name);
+      if (entry.isDirectory()) walk(file);
+      else if (/\.(cpp|hpp)$/.test(entry.name) && !/test/.test(entry.name) && !file.includes('/testing/'))
+        for (const [, name] of fs.readFileSync(file, 'utf8').matchAll(/PHX_CRASH_POINT\("([^"]+)"\)/g)) names.add(name);
+    }
+  };
+  walk(path.join(root, 'src'));
+  return [...names].sort();
+}
+
+// Passed only when a restored database starts: server.test.mjs kills that one.
+const kElsewhere = ['engine.epoch.before_commit'];
+
+let world;
+let tenant;
+let stopping = false;
+let refusals = [];
+const wanted = new Map();   // name → id, as the clients were told
+const accepted = new Map(); // key → id: an accepted key never gets another answer
+let round = 'start';
+
+before(async () => {
+  console.log(`CHAOS_SEED=${seed} CHAOS_VMS=${clients} CHAOS_KILLS=${kills}`);
+  world = await World.start({ settings: { 'incident-watch-seconds': 1 } });
+  tenant = await world.createTenant('acme');
+  await world.setQuotas(tenant.id, { vcpus: 1000, memory_mib: 1_000_000, instances: 1000, storage_gib: 1000 });
+}, { timeout: patience });
+after(() => world?.close(), { timeout: 2 * patience });
+
+/// Repeats until there is an answer, as a client does that does not know whether it was heard.
+async function insist(query, variables, key, options = { tenant: 'acme' }) {
+  for (;;) {
+    try {
+      return await world.graphql(query, variables, { ...options, key });
+    } catch (error) {
+      const retryable = !(error instanceof Refused) || ['SERVER_ERROR', 'RATE_LIMITED'].includes(error.code) || error.reason === 'idempotency.raced';
+      if (!retryable) throw Object.assign(error, { message: `${error.message} (key ${key}, at ${round})` });
+      await sleep(50);
+    }
+  }
+}
+
+async function create(name) {
+  const data = await insist('mutation($i: CreateVirtualMachineInput!) { createVirtualMachine(input: $i) { virtualMachine { id } operation { id } } }',
+                            { i: { name, image: 'micro', memoryMib: 96 } }, `create-${name}`);
+  const { id } = data.createVirtualMachine.virtualMachine;
+  accepted.set(`create-${name}`, id);
+  return { id, operation: data.createVirtualMachine.operation.id };
+}
+
+const remove = (name, id) => insist('mutation($id: ID!) { deleteVirtualMachine(id: $id) { operation { id } } }', { id }, `delete-${name}`);
+
+async function client(number) {
+  for (let turn = 0; ; ++turn) {
+    const name = `vm-${number}-${turn}`;
+    const { id } = await create(name);
+    wanted.set(name, id);
+    // Some are deleted while they are still being made, some when they run.
+    const pause = random() * 1500;
+    for (let waited = 0; waited < pause && !stopping; waited += 50) await sleep(50);
+    if (stopping) return;
+    wanted.delete(name);
+    await remove(name, id);
+    await sleep(100 + random() * 400);
+  }
+}
+
+function sql(text) {
+  const psql = ['/usr/lib/postgresql/15/bin/psql', '/usr/bin/psql'].find((file) => fs.existsSync(file));
+  return execFileSync(psql, ['-XAtq', '-h', path.join(world.data, 'postgres/socket'), '-U', 'phoenix_owner', '-d', 'phoenix', '-c', text], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+/// What the clients' life does not pass by itself.
+let turns = 0;
+const drivers = {
+  'engine.quota.before_define': () => insist('mutation($i: CreateTenantInput!) { createTenant(input: $i) { tenant { id } } }', { i: { name: `t-${++turns}` } }, `t-${turns}`, {}),
+  'qemu.import.checked': async () => {
+    fs.writeFileSync(path.join(world.data, 'import/disk.raw'), Buffer.alloc(1 << 20));
+    await insist('mutation($i: ImportImageInput!) { importImage(input: $i) { image { id } } }', { i: { name: `image-${++turns}`, file: 'disk.raw', format: 'raw' } }, `image-${turns}`, {});
+  },
+  'engine.operation.before_wake': () => expire(),
+  'engine.operation.before_expire_commit': () => expire(),
+  'incident.before_intake_commit': () => deliver(),
+  'incident.after_intake_commit': () => deliver(),
+};
+
+/// A machine whose creation is out of time before anybody has seen to it. Its operation must end, whatever happens.
+async function expire() {
+  const name = `late-${++turns}`;
+  const { id, operation } = await create(name);
+  try { sql(`update phoenix.operations set deadline_at = phoenix.now() where id = '${operation}' and finished_at is null`); } catch { /* it is just down */ }
+  await sleep(1000);
+  await remove(name, id);
+}
+
+async function deliver() {
+  const alert = { status: 'firing', labels: { alertname: `Chaos${++turns}` }, annotations: {}, startsAt: '2026-01-01T00:00:00Z' };
+  for (const status of ['firing', 'resolved'])
+    for (;;) {
+      const body = JSON.stringify({ version: '4', alerts: [{ ...alert, status }] });
+      const answer = await fetch(`${world.url}/webhooks/alertmanager?tenant=acme`, { method: 'POST', headers: world.headers(), body, signal: AbortSignal.timeout(30_000) }).catch(() => null);
+      if (answer?.ok) break;
+      assert.ok(!answer || answer.status >= 500, `a delivery was refused: ${answer?.status}`);
+      await sleep(50);
+    }
+}
+
+async function killPostgres() {
+  const pid = world.postgres();
+  if (pid) process.kill(pid, 'SIGKILL');
+}
+
+test('killed at every crash point and at random moments', { timeout: 15 * 60_000 }, async () => {
+  const points = crashPoints().filter((name) => !kElsewhere.includes(name));
+  assert.ok(points.length >= 30, `only ${points.length} crash points were found`);
+  for (let i = points.length - 1; i > 0; --i) {
+    const j = Math.floor(random() * (i + 1));
+    [points[i], points[j]] = [points[j], points[i]];
+  }
+  const running = Array.from({ length: clients }, (_, number) => client(number));
+  for (const one of running) one.catch((error) => refusals.push(error));
+  const calm = () => assert.deepEqual(refusals, [], 'a client was refused for good');
+
+  const killed = [];
+  for (const point of points) {
+    round = point;
+    await world.stop('SIGKILL');
+    const serving = await world.serve({ env: { PHOENIX_CRASH_POINT: point }, ready: false });
+    // It may die while it starts; as long as it lives, clients must find it.
+    let driving = null;
+    await until(`${point} to be passed`, async () => {
+      calm();
+      const listening = world.events('server.listening')[0];
+      if (listening) world.url = `http://127.0.0.1:${(world.port = listening.port)}`;
+      if (!serving.exited && listening && drivers[point] && !driving) driving = drivers[point]().then(() => (driving = null), (error) => refusals.push(error));
+      return serving.exited;
+    });
+    const death = world.events('crash_point.killed').map((event) => event.name);
+    assert.deepEqual([serving.exited.signal, death], ['SIGKILL', [point]], `${point}: ${world.log().slice(-1500)}`);
+    killed.push(point);
+    // What the driver began has to get its answer from the next server.
+    await world.serve();
+    if (driving) await until(`the driver of ${point}`, () => driving === null || refusals.length);
+    calm();
+    if (killed.length === Math.floor(points.length / 2)) await killPostgres();
+  }
+  assert.deepEqual(killed, points);
+
+  for (let i = 0; i < kills; ++i) {
+    round = `random kill ${i + 1}`;
+    await sleep(random() * 1500);
+    if (i === Math.floor(kills / 2)) await killPostgres();
+    await world.stop('SIGKILL', { group: random() < 0.5 });
+    await world.serve();
+    calm();
+  }
+  round = 'the end';
+  stopping = true;
+  await Promise.all(running);
+  calm();
+  assert.equal(wanted.size, clients);
+});
+
+test('every accepted operation has ended', { timeout: 2 * patience }, async () => {
+  await until('the operations to end', async () =>
+    (await world.graphql('{ operations(filter: { state: { in: [PENDING, RUNNING, WAITING] } }) { totalCount nodes { kind objectName state reason } } }', {}, { tenant: 'acme' })).operations.totalCount === 0, patience);
+  const failed = (await world.graphql('{ operations(first: 500, filter: { state: { eq: FAILED } }) { nodes { kind objectName reason } } }', {}, { tenant: 'acme' })).operations.nodes;
+  assert.deepEqual(failed.filter((operation) => !operation.objectName.startsWith('late-')), []);
+});
+
+test('exactly the wanted guests run, and nothing else is left', { timeout: 2 * patience }, async () => {
+  for (const id of wanted.values()) await world.machineIn('acme', id, 'RUNNING');
+  const listed = (await world.graphql('{ virtualMachines(first: 500) { nodes { id name state desiredState } } }', {}, { tenant: 'acme' })).virtualMachines.nodes;
+  const sorted = (map) => [...map].sort(([x], [y]) => (x < y ? -1 : 1));
+  assert.deepEqual(sorted(new Map(listed.map((machine) => [machine.name, machine.id]))), sorted(wanted));
+  const ids = [...wanted.values()].sort();
+  assert.deepEqual(world.guests().map((guest) => guest.id).sort(), ids, 'processes');
+  await until('the folders to be the wanted ones', () => JSON.stringify(world.guestFolders().sort()) === JSON.stringify(ids));
+  assert.equal((await world.quotas('acme')).instances.used, clients);
+  const checked = await world.phoenix('fsck');
+  assert.equal(checked.code, 0, checked.stdout + checked.stderr);
+  const doctor = await world.phoenix('doctor');
+  assert.equal(doctor.code, 0, doctor.stdout);
+});
+
+test('each accepted key was one machine, and says so still', { timeout: patience }, async () => {
+  assert.equal(new Set(accepted.values()).size, accepted.size, 'two keys got one machine');
+  const keys = [...accepted.keys()].filter((key) => wanted.has(key.slice('create-'.length)));
+  assert.equal(keys.length, clients);
+  for (const key of keys) {
+    const id = accepted.get(key);
+    assert.equal((await create(key.slice('create-'.length))).id, id);
+  }
+  const created = (await world.graphql('{ operations(filter: { kind: { eq: "vm.create" } }) { totalCount } }', {}, { tenant: 'acme' })).operations.totalCount;
+  assert.equal(created, accepted.size, 'one operation for each accepted create');
+});

@@ -1,0 +1,431 @@
+// Two tenants on one server: whatever one asks, it never sees anything of the other. The walk is made from the schema
+// itself, so a type that is added later is walked too.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Live, RawConnection, World, patience, refusal, until, upgradeStatus } from './harness.mjs';
+
+const kPassword = 'correct horse battery staple';
+// Everything of tenant A carries this word, and nothing else does.
+const kMark = 'zebra';
+// What belongs to nobody: both tenants see the same.
+const kShared = new Set(['Image', 'Site']);
+
+let world;
+let schema;   // type name → introspected type
+let secrets;  // every id and marked text of tenant A, by type
+const a = {};
+const b = {};
+
+async function account(name, tenant, role) {
+  const email = `${name}@${tenant.name}.example`;
+  const { userId } = (await world.graphql('mutation($i: CreateUserInput!) { createUser(input: $i) { userId } }',
+                                          { i: { email, name: `${name} ${tenant.name}`, password: kPassword } })).createUser;
+  await world.graphql('mutation($u: ID!, $r: Role!) { addUserToTenant(userId: $u, role: $r) { membership { id role } } }', { u: userId, r: role }, { tenant: tenant.name });
+  const response = await fetch(`${world.url}/auth/login`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email, password: kPassword }) });
+  assert.equal(response.status, 200, await response.text());
+  const cookie = response.headers.get('set-cookie');
+  assert.match(cookie, /^phoenix_session=[^;]+; Path=\/; HttpOnly; SameSite=Strict/);
+  return { userId, email, cookie: cookie.split(';')[0] };
+}
+
+async function populate(side, name) {
+  side.tenant = await world.createTenant(name);
+  const options = { tenant: name };
+  side.machine = await world.createMachine(name, `${name}-vm`);
+  await world.machineIn(name, side.machine.id, 'RUNNING');
+  side.incident = (await world.graphql('mutation($i: DeclareIncidentInput!) { declareIncident(input: $i) { incident { id } } }',
+    { i: { title: `${name} is on fire`, severity: 'P2', impact: `${name} burns`, virtualMachineId: side.machine.id, correlationKey: 'same' } }, options)).declareIncident.incident.id;
+  await world.graphql('mutation($id: ID!) { addIncidentNote(id: $id, body: "NOTE") { incident { id } } }'.replace('NOTE', `${name} note`), { id: side.incident }, options);
+  const alert = { status: 'firing', labels: { alertname: `${name}Alert`, vm: side.machine.id }, annotations: { summary: `${name} alert` }, startsAt: '2026-01-01T00:00:00Z' };
+  const sent = await fetch(`${world.url}/webhooks/alertmanager?tenant=${name}`, { method: 'POST', headers: world.headers(), body: JSON.stringify({ version: '4', alerts: [alert] }) });
+  assert.equal(sent.status, 200, await sent.text());
+  side.owner = await account('owner', side.tenant, 'TENANT_OWNER');
+  side.viewer = await account('viewer', side.tenant, 'TENANT_VIEWER');
+}
+
+before(async () => {
+  world = await World.start();
+  await populate(a, kMark);
+  await populate(b, 'globex');
+  b.who = { tenant: 'globex', cookie: b.owner.cookie };
+  a.who = { tenant: kMark, cookie: a.owner.cookie };
+  const answer = await world.graphql(`{ __schema { types { kind name inputFields { name type { ...t } }
+    fields { name args { name defaultValue type { ...t } } type { ...t } } } } }
+    fragment t on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }`, {}, b.who);
+  schema = new Map(answer.__schema.types.map((type) => [type.name, type]));
+}, { timeout: 2 * patience });
+after(() => world?.close(), { timeout: patience });
+
+// --- the walk ------------------------------------------------------------------------------------------------------
+
+const named = (type) => (type.ofType ? named(type.ofType) : type.name);
+const needed = (arg) => arg.type.kind === 'NON_NULL' && arg.defaultValue === null;
+
+/// Everything that can be selected of a type, with nested objects to a depth.
+function selection(name, depth, visited) {
+  visited?.add(name);
+  const parts = [];
+  for (const field of schema.get(name).fields) {
+    if (field.args.some(needed)) continue;
+    const target = schema.get(named(field.type));
+    if (target.kind !== 'OBJECT') {
+      parts.push(field.name);
+      continue;
+    }
+    const cheap = /Connection$/.test(target.name) || /Edge$/.test(target.name) || target.name === 'PageInfo';
+    if (depth <= 0 && !cheap) continue;
+    if (/Connection$/.test(target.name) && depth <= 0) continue;
+    if (/Edge$/.test(target.name)) {
+      visited?.add(target.name);
+      parts.push(`${field.name} { cursor }`);
+      continue;
+    }
+    const inner = selection(target.name, cheap ? depth : depth - 1, visited);
+    if (inner) parts.push(`${field.name} ${inner}`);
+  }
+  return parts.length ? `{ ${parts.join(' ')} }` : '';
+}
+
+function* values(node) {
+  if (Array.isArray(node)) for (const item of node) yield* values(item);
+  else if (node && typeof node === 'object') for (const [key, value] of Object.entries(node)) yield* typeof value === 'object' ? values(value) : [[key, value]];
+}
+
+/// No text of an answer may hold anything of tenant A. `given`: ids of A the request itself had named.
+function assertClean(text, what) {
+  assert.ok(!text.toLowerCase().includes(kMark), `${what} names the other tenant: ${text.slice(0, 600)}`);
+  for (const id of secrets) assert.ok(!text.includes(id), `${what} shows ${id} of the other tenant: ${text.slice(0, 600)}`);
+}
+
+const roots = (type) => schema.get(type).fields;
+const variablesOf = (field, given) => field.args.filter((arg) => arg.name in given || needed(arg));
+const typeText = (type) => (type.kind === 'NON_NULL' ? `${typeText(type.ofType)}!` : type.kind === 'LIST' ? `[${typeText(type.ofType)}]` : type.name);
+
+/// A document for one root field with the given arguments.
+function document(kind, field, given, depth, visited) {
+  const args = variablesOf(field, given);
+  const declared = args.length ? `(${args.map((arg) => `$${arg.name}: ${typeText(arg.type)}`).join(', ')})` : '';
+  const passed = args.length ? `(${args.map((arg) => `${arg.name}: $${arg.name}`).join(', ')})` : '';
+  const target = schema.get(named(field.type));
+  return `${kind}${declared} { ${field.name}${passed} ${target.kind === 'OBJECT' ? selection(target.name, depth, visited) : ''} }`;
+}
+
+/// A value for an argument: ids are the given one, the rest is well-formed and harmless.
+function sample(type, id, name = '') {
+  if (type.kind === 'NON_NULL') return sample(type.ofType, id, name);
+  if (type.kind === 'LIST') return [];
+  const target = schema.get(type.name);
+  if (target.kind === 'INPUT_OBJECT') return Object.fromEntries(target.inputFields.filter((f) => f.type.kind === 'NON_NULL' || /Id$/.test(f.name)).map((f) => [f.name, sample(f.type, id, f.name)]));
+  return { ID: id, Int: 1, Float: 1, Boolean: true, Role: 'TENANT_MEMBER', Severity: 'P3', IncidentStatus: 'IDENTIFIED', TenantTier: 'FREE' }[type.name]
+    ?? (name === 'email' ? 'someone@example.org' : name === 'image' ? 'micro' : name === 'dimension' ? 'vcpus' : name === 'password' ? kPassword : 'thing');
+}
+
+const snapshot = (side) => world.graphql(
+  `{ virtualMachines(orderBy: NAME) { totalCount nodes { id name state desiredState version } } operations { totalCount } incidents(orderBy: NUMBER) { totalCount nodes { id title status version timeline { totalCount } } }
+     alerts { totalCount nodes { id version } } resources { totalCount } tenant(id: "${side.tenant.id}") { name version members { totalCount nodes { role } } quotas { nodes { dimension used maximum } } } }`,
+  {}, { tenant: side.tenant.name });
+
+const visited = new Set();
+
+test('tenant A sees its own things: the walk finds them', { timeout: patience }, async () => {
+  const found = new Set();
+  const types = new Set();
+  const collect = (node, name) => {
+    if (Array.isArray(node)) return node.forEach((item) => collect(item, name));
+    if (!node || typeof node !== 'object') return;
+    if (typeof node.id === 'string' && !kShared.has(name)) found.add(node.id);
+    types.add(name);
+    for (const [key, value] of Object.entries(node)) {
+      const child = schema.get(name)?.fields?.find((f) => f.name === key);
+      if (child) collect(value, named(child.type));
+    }
+  };
+  for (const field of roots('Query')) {
+    if (field.args.some(needed)) continue;
+    const answer = await world.ask(document('query', field, {}, 2, visited), {}, a.who);
+    if (answer.data) collect(answer.data[field.name], named(field.type));
+  }
+  for (const field of roots('Query').filter((f) => f.args.some((arg) => arg.name === 'id')))
+    for (const id of [a.tenant.id, a.machine.id, a.machine.operation, a.incident]) {
+      const answer = await world.ask(document('query', field, { id: 1 }, 3, visited), { id }, a.who);
+      if (answer.errors) assert.equal(answer.errors[0].extensions.code, 'NOT_FOUND', answer.text);
+      if (answer.data?.[field.name]?.id) collect(answer.data[field.name], named(field.type));
+    }
+  for (const id of [a.tenant.id, a.machine.id, a.machine.operation, a.incident, a.owner.userId]) assert.ok(found.has(id), `${id} was not found by the walk`);
+  for (const type of ['Tenant', 'VirtualMachine', 'Operation', 'AuditEntry', 'Incident', 'IncidentEntry', 'Alert', 'Resource', 'Quota', 'Membership', 'User'])
+    assert.ok(types.has(type), `the walk found no ${type} of tenant A`);
+  // The platform's administrator created both tenants and owns both.
+  const shared = (await world.graphql('{ me { id } }')).me.id;
+  found.delete(shared);
+  secrets = [...found];
+  assert.ok(secrets.length > 20);
+});
+
+test('every list, as tenant B', { timeout: patience }, async () => {
+  for (const field of roots('Query')) {
+    if (field.args.some(needed)) continue;
+    const answer = await world.ask(document('query', field, {}, 2), {}, b.who);
+    if (answer.errors) assert.ok(answer.errors.every((error) => ['FORBIDDEN', 'NOT_FOUND'].includes(error.extensions.code)), `${field.name}: ${answer.text}`);
+    assertClean(answer.text, field.name);
+  }
+  const counts = await snapshot(b);
+  assert.equal(counts.virtualMachines.totalCount, 1);
+  assert.equal(counts.incidents.totalCount, (await world.graphql('{ incidents { nodes { id } } }', {}, b.who)).incidents.nodes.length);
+});
+
+test('every filter, with the ids and texts of A', { timeout: patience }, async () => {
+  for (const field of roots('Query')) {
+    const filter = field.args.find((arg) => arg.name === 'filter');
+    if (!filter || field.name === 'tenants') continue;
+    for (const { name, type } of schema.get(named(filter.type)).inputFields) {
+      const operators = schema.get(named(type))?.inputFields?.map((input) => input.name) ?? [];
+      if (!operators.includes('eq')) continue;
+      const kind = named(type);
+      if (kShared.has(named(field.type).replace(/Connection$/, ''))) continue;
+      const probes = kind === 'IDFilter' ? secrets.slice(0, 30).map((id) => ({ eq: id })) : kind === 'StringFilter' ? [{ contains: kMark }] : [];
+      for (const probe of probes) {
+        const answer = await world.ask(`query($f: ${named(filter.type)}) { ${field.name}(filter: $f) { totalCount nodes { __typename } } }`, { f: { [name]: probe } }, b.who);
+        assert.ok(!answer.errors, `${field.name}.${name}: ${answer.text}`);
+        assert.equal(answer.data[field.name].totalCount, 0, `${field.name} by ${name} counts what is another's`);
+        assert.deepEqual(answer.data[field.name].nodes, []);
+      }
+    }
+  }
+});
+
+test("cursors of A's pages lead B to B's things only", async () => {
+  for (const field of ['virtualMachines', 'operations', 'incidents', 'alerts', 'auditLog']) {
+    const page = (await world.graphql(`{ ${field}(first: 1) { pageInfo { endCursor } } }`, {}, a.who))[field];
+    const answer = await world.ask(`query($c: String) { ${field}(after: $c, first: 500) ${selection(named(roots('Query').find((f) => f.name === field).type), 1)} }`, { c: page.pageInfo.endCursor }, b.who);
+    assertClean(answer.text, `${field} after a foreign cursor`);
+  }
+});
+
+test('every field by id, with every id of A', { timeout: patience }, async () => {
+  let asked = 0;
+  for (const field of roots('Query')) {
+    if (!field.args.some((arg) => arg.name === 'id')) continue;
+    const text = document('query', field, { id: 1 }, 2, visited);
+    for (const id of secrets) {
+      const answer = await world.ask(text, { id }, b.who);
+      ++asked;
+      if (answer.errors) {
+        assert.equal(answer.errors[0].extensions.code, 'NOT_FOUND', `${field.name}: ${answer.text}`);
+      } else {
+        assert.equal(answer.data[field.name], null, `${field.name} answers for another's id: ${answer.text}`);
+      }
+      assertClean(answer.text, field.name);
+    }
+  }
+  assert.ok(asked > 100);
+});
+
+test('every mutation, with the ids of A: refused, and nothing changed', { timeout: patience }, async () => {
+  const before = await snapshot(a);
+  for (const field of roots('Mutation')) {
+    const ids = field.args.filter((arg) => /Id$|^id$/.test(arg.name) || (schema.get(named(arg.type)).kind === 'INPUT_OBJECT' && schema.get(named(arg.type)).inputFields.some((f) => /Id$/.test(f.name))));
+    selection(named(field.type), 1, visited);
+    if (!ids.length) continue;
+    for (const id of [a.machine.id, a.machine.operation, a.incident, a.tenant.id, a.owner.userId]) {
+      // Adding a person to B's own tenant is B's right, whoever the person is.
+      if (field.name === 'addUserToTenant') continue;
+      const given = Object.fromEntries(field.args.filter((arg) => needed(arg) || ids.includes(arg)).map((arg) => [arg.name, sample(arg.type, id, arg.name)]));
+      const answer = await world.ask(document('mutation', field, given, 1), given, b.who);
+      assert.ok(answer.errors, `${field.name} with a foreign id was accepted: ${answer.text}`);
+      assert.ok(['NOT_FOUND', 'FORBIDDEN', 'VALIDATION_ERROR'].includes(answer.errors[0].extensions.code), `${field.name}: ${answer.text}`);
+      assertClean(answer.text, field.name);
+    }
+  }
+  assert.deepEqual(await snapshot(a), before);
+});
+
+test('names and keys of A are free for B', async () => {
+  const twin = await world.createMachine('globex', `${kMark}-vm`.replace(kMark, 'twin'), { key: 'shared-key', cookie: b.owner.cookie });
+  await world.machineIn('globex', twin.id, 'RUNNING');
+  await world.ask('mutation($id: ID!) { deleteVirtualMachine(id: $id) { operation { id } } }', { id: twin.id }, b.who);
+  // Both tenants' first incident is INC-1 and both used the same correlation key: no counter is shared.
+  for (const side of [a, b]) assert.deepEqual((await world.graphql('{ incidents(orderBy: NUMBER, first: 1) { nodes { reference id } } }', {}, side.who)).incidents.nodes, [{ reference: 'INC-1', id: side.incident }]);
+});
+
+test('every subscription of B stays silent about A', { timeout: patience }, async () => {
+  const live = await Live.connect(world, { tenant: 'globex', token: null, headers: { cookie: b.owner.cookie, origin: world.url } });
+  const start = (await world.graphql('{ eventCursor }', {}, b.who)).eventCursor;
+  const beginning = `${start.split(':')[0]}:0`;
+  const streams = [];
+  for (const field of roots('Subscription')) {
+    const text = document('subscription', field, { after: 1 }, 2, visited);
+    streams.push({ field, past: live.subscribe(text, { after: beginning }), now: live.subscribe(text, { after: start }) });
+    if (field.args.some((arg) => arg.name === 'id'))
+      for (const id of [a.machine.id, a.incident, a.tenant.id, a.machine.operation])
+        streams.push({ field, foreign: live.subscribe(document('subscription', field, { after: 1, id: 1 }, 1), { after: beginning, id }) });
+  }
+  // A is busy.
+  await world.graphql('mutation($id: ID!) { pauseVirtualMachine(id: $id) { operation { id } } }', { id: a.machine.id }, a.who);
+  await world.machineIn(kMark, a.machine.id, 'PAUSED');
+  await world.graphql('mutation($id: ID!) { addIncidentNote(id: $id, body: "more") { incident { id } } }', { id: a.incident }, a.who);
+  await world.graphql('mutation($id: ID!) { acknowledgeIncident(id: $id) { incident { id } } }', { id: a.incident }, a.who);
+  await world.graphql('mutation($id: ID!) { resumeVirtualMachine(id: $id) { operation { id } } }', { id: a.machine.id }, a.who);
+  await world.machineIn(kMark, a.machine.id, 'RUNNING');
+  // Then B, so that there is something to wait for: all of A's events come before it.
+  await world.graphql('mutation($id: ID!) { addIncidentNote(id: $id, body: "the last line") { incident { id } } }', { id: b.incident }, b.who);
+  const entries = streams.find((stream) => stream.now && stream.field.name === 'incidentEntryChanged').now;
+  await until("B's own line", () => entries.items.some((item) => item.node?.body === 'the last line'));
+  for (const { field, past, now, foreign } of streams) {
+    for (const stream of [past, now, foreign].filter(Boolean)) {
+      assert.deepEqual(stream.errors, [], field.name);
+      assertClean(JSON.stringify(stream.items), field.name);
+    }
+    if (foreign) assert.deepEqual(foreign.items, [], `${field.name} of a foreign id`);
+  }
+  assert.ok(streams.some((stream) => stream.past?.items.length > 0), "B's own past is seen");
+  live.close();
+});
+
+test('the walk has been everywhere', () => {
+  const reachable = new Set();
+  const reach = (name) => {
+    if (schema.get(name).kind !== 'OBJECT' || reachable.has(name)) return;
+    reachable.add(name);
+    for (const field of schema.get(name).fields) reach(named(field.type));
+  };
+  for (const root of ['Query', 'Mutation', 'Subscription']) for (const field of roots(root)) reach(named(field.type));
+  assert.deepEqual([...reachable].filter((name) => !visited.has(name)), []);
+});
+
+// --- doors ---------------------------------------------------------------------------------------------------------
+
+test('no tenant, no data: also on a connection that has just served another', { timeout: patience }, async () => {
+  const connection = await RawConnection.open(world);
+  const body = JSON.stringify({ query: '{ virtualMachines { totalCount nodes { id name } } }' });
+  const post = (headers) => connection.request('POST', '/graphql', { 'Content-Type': 'application/json', ...headers }, body);
+  const cookie = (who) => ({ Cookie: who.cookie, 'X-Phoenix-Csrf': '1' });
+  for (let round = 0; round < 5; ++round) {
+    assert.equal((await post({ ...cookie(a.owner), 'X-Phoenix-Tenant': kMark })).json().data.virtualMachines.nodes[0].id, a.machine.id);
+    const none = await post(cookie(b.owner));
+    assertClean(none.text, 'a request without tenant');
+    assert.equal(none.json().errors[0].extensions.code, 'FORBIDDEN', none.text);
+    const own = await post({ ...cookie(b.owner), 'X-Phoenix-Tenant': 'globex' });
+    assertClean(own.text, "B's request");
+    assert.ok(own.json().data.virtualMachines.nodes.some((node) => node.id === b.machine.id));
+    assert.equal((await post({ 'X-Phoenix-Tenant': kMark })).json().errors[0].extensions.code, 'UNAUTHENTICATED');
+    const forgotten = await post(cookie(a.owner));
+    assert.equal(forgotten.json().errors[0].extensions.code, 'FORBIDDEN', 'even the same person must say which tenant');
+  }
+  connection.close();
+});
+
+test('both at once, many times, never mixed', { timeout: patience }, async () => {
+  const ask = async (side) => {
+    const { virtualMachines, incidents } = await world.graphql('{ virtualMachines { nodes { tenant { id } } } incidents { nodes { tenant { id } } } }', {}, side.who);
+    for (const node of [...virtualMachines.nodes, ...incidents.nodes]) assert.equal(node.tenant.id, side.tenant.id);
+    assert.ok(incidents.nodes.length > 0);
+  };
+  await Promise.all(Array.from({ length: 300 }, (_, i) => ask(i % 2 ? a : b)));
+});
+
+test("another tenant's name and a name nobody has get the same answer", async () => {
+  const foreign = await refusal(world.graphql('{ images { totalCount } }', {}, { ...b.who, tenant: kMark }));
+  const byId = await refusal(world.graphql('{ images { totalCount } }', {}, { ...b.who, tenant: a.tenant.id }));
+  const none = await refusal(world.graphql('{ images { totalCount } }', {}, { ...b.who, tenant: 'no-such-tenant' }));
+  for (const answer of [foreign, byId]) assert.deepEqual([answer.status, answer.code, answer.reason, answer.message], [none.status, none.code, none.reason, none.message]);
+  assert.equal(none.code, 'NOT_FOUND');
+});
+
+test("a tenant's token opens that tenant alone", async () => {
+  const token = (await world.ctl('--tenant', kMark, 'token')).stdout.trim();
+  const names = async (options) => (await world.graphql('{ virtualMachines { nodes { name } } }', {}, { token, ...options })).virtualMachines.nodes.map((node) => node.name);
+  assert.deepEqual(await names({ tenant: kMark }), [`${kMark}-vm`]);
+  assert.deepEqual(await names({}), [`${kMark}-vm`], 'without a header it is its own tenant');
+  assert.equal((await refusal(names({ tenant: 'globex' }))).code, 'NOT_FOUND');
+  // It was minted by the administrator, and yet is no key to the platform.
+  assert.deepEqual((await world.graphql('{ tenants { nodes { name } } }', {}, { token })).tenants.nodes, [{ name: kMark }]);
+  const quota = (id) => world.graphql('mutation($t: ID!) { setQuota(tenantId: $t, dimension: "vcpus", maximum: 1) { tenant { id } } }', { t: id }, { token });
+  const mutate = (text) => world.graphql(`mutation { ${text} }`, {}, { token });
+  assert.equal((await refusal(quota(b.tenant.id))).reason, 'scope.platform_required');
+  assert.equal((await refusal(mutate('createTenant(input: { name: "third" }) { tenant { id } }'))).reason, 'scope.platform_required');
+  assert.equal((await refusal(mutate(`createUser(input: { email: "x@example.org", name: "X", password: "${kPassword}" }) { userId }`))).reason, 'scope.platform_required');
+  const live = await Live.connect(world, { tenant: 'globex', token });
+  await until('the refusal', () => live.closed);
+  assert.equal(live.closed.code, 4403);
+});
+
+test('a viewer looks, and changes nothing', { timeout: patience }, async () => {
+  const who = { tenant: 'globex', cookie: b.viewer.cookie };
+  assert.ok((await world.graphql('{ virtualMachines { totalCount } }', {}, who)).virtualMachines.totalCount >= 1);
+  assert.equal((await refusal(world.graphql('{ auditLog { totalCount } }', {}, who))).code, 'FORBIDDEN');
+  const before = await snapshot(b);
+  for (const field of roots('Mutation')) {
+    if (field.name === 'setPassword') continue;  // one's own
+    const id = /Incident/.test(field.name) ? b.incident : /Operation/.test(field.name) ? b.machine.operation : b.machine.id;
+    const given = Object.fromEntries(field.args.filter(needed).map((arg) => [arg.name, sample(arg.type, id, arg.name)]));
+    const answer = await world.ask(document('mutation', field, given, 1), given, who);
+    assert.equal(answer.errors?.[0].extensions.code, 'FORBIDDEN', `${field.name}: ${answer.text}`);
+  }
+  assert.deepEqual(await snapshot(b), before);
+  assert.equal(await upgradeStatus(`${world.url}/console/${b.machine.id}?tenant=globex`, 'phoenix-console', { cookie: b.viewer.cookie }), 403);
+});
+
+test("an owner is no operator of the platform", async () => {
+  for (const query of ['{ tenants { totalCount } }', 'mutation { createTenant(input: { name: "mine" }) { tenant { id } } }',
+                       `mutation { setQuota(tenantId: "${b.tenant.id}", dimension: "vcpus", maximum: 1000) { tenant { id } } }`])
+    for (const who of [b.who, { cookie: b.owner.cookie }]) assert.equal((await refusal(world.graphql(query, {}, who))).code, 'FORBIDDEN');
+  const admin = await refusal(world.graphql('mutation($u: ID!) { addUserToTenant(userId: $u, role: PLATFORM_ADMIN) { membership { id } } }', { u: b.viewer.userId }, b.who));
+  assert.equal(admin.field, 'role');
+});
+
+test('a stranger sees health and nothing else', async () => {
+  assert.equal((await world.graphql('{ health { status } }', {}, { token: null })).health.status, 'ok');
+  for (const field of roots('Query')) {
+    if (field.name === 'health') continue;
+    const given = Object.fromEntries(field.args.filter(needed).map((arg) => [arg.name, a.machine.id]));
+    for (const tenant of [undefined, kMark]) {
+      const error = await refusal(world.graphql(document('query', field, given, 1), given, { token: null, tenant }));
+      assert.equal(error.code, 'UNAUTHENTICATED', `${field.name}: ${error.text}`);
+    }
+  }
+  for (const token of ['nonsense', 'phx_' + 'A'.repeat(43), world.token.slice(0, -1) + (world.token.endsWith('A') ? 'B' : 'A')])
+    assert.equal((await refusal(world.graphql('{ me { id } }', {}, { token }))).code, 'UNAUTHENTICATED');
+  const live = await Live.connect(world, { tenant: kMark, token: null });
+  await until('the refusal', () => live.closed);
+  assert.ok([4401, 4403].includes(live.closed.code), JSON.stringify(live.closed));
+  assert.equal(await upgradeStatus(`${world.url}/console/${a.machine.id}?tenant=${kMark}`, 'phoenix-console'), 401);
+  assert.equal((await fetch(`${world.url}/local/token`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })).status, 403, 'secrets are for the machine itself');
+});
+
+test("the console of another's machine is not there", async () => {
+  const auth = { cookie: b.owner.cookie };
+  for (const target of [`${a.machine.id}?tenant=globex`, `${a.machine.id}?tenant=${kMark}`, `${a.machine.id}`, `nonsense?tenant=globex`, `01a20840-0000-7000-8000-000000000000?tenant=globex`])
+    assert.equal(await upgradeStatus(`${world.url}/console/${target}`, 'phoenix-console', auth), 404, target);
+  assert.equal(await upgradeStatus(`${world.url}/console/${b.machine.id}?tenant=globex`, 'phoenix-console', auth), 101);
+});
+
+test('other sites cannot use the cookie', async () => {
+  const query = JSON.stringify({ query: 'mutation($id: ID!) { stopVirtualMachine(id: $id) { operation { id } } }', variables: { id: b.machine.id } });
+  const post = async (headers) => (await fetch(`${world.url}/graphql`, { method: 'POST', headers: { cookie: b.owner.cookie, 'x-phoenix-tenant': 'globex', ...headers }, body: query })).status;
+  const json = { 'content-type': 'application/json' };
+  const before = await world.machine('globex', b.machine.id);
+  assert.equal(await post(json), 403, 'no CSRF header');
+  assert.equal(await post({ 'content-type': 'text/plain', 'x-phoenix-csrf': '1' }), 403, 'a form could send this');
+  assert.equal(await post({ ...json, 'x-phoenix-csrf': '1', origin: 'https://evil.example' }), 403);
+  assert.equal(await post({ ...json, 'x-phoenix-csrf': '1', origin: 'null' }), 403);
+  for (const path of ['/graphql', `/console/${b.machine.id}?tenant=globex`]) {
+    const protocol = path === '/graphql' ? 'graphql-transport-ws' : 'phoenix-console';
+    assert.equal(await upgradeStatus(world.url + path, protocol, { cookie: b.owner.cookie, origin: 'https://evil.example' }), 403);
+    assert.equal(await upgradeStatus(world.url + path, protocol, { cookie: b.owner.cookie, origin: world.url }), 101);
+  }
+  // By GET, a mutation is refused whoever asks.
+  const get = await fetch(`${world.url}/graphql?query=${encodeURIComponent(`mutation { stopVirtualMachine(id: "${b.machine.id}") { operation { id } } }`)}`, { headers: { cookie: b.owner.cookie, 'x-phoenix-tenant': 'globex' } });
+  assert.ok(get.status === 405 || (await get.json()).errors, 'a mutation by GET');
+  assert.deepEqual(await world.machine('globex', b.machine.id), before);
+});
+
+test('signing out ends the session, also for what is open', { timeout: patience }, async () => {
+  const who = await account('leaver', b.tenant, 'TENANT_MEMBER');
+  const live = await Live.connect(world, { tenant: 'globex', token: null, headers: { cookie: who.cookie } });
+  assert.ok(live.acknowledged);
+  const out = await fetch(`${world.url}/auth/logout`, { method: 'POST', headers: { cookie: who.cookie, 'content-type': 'application/json', 'x-phoenix-csrf': '1' }, body: '{}' });
+  assert.ok(out.ok, await out.text());
+  assert.equal((await fetch(`${world.url}/auth/session`, { headers: { cookie: who.cookie } })).status, 401);
+  assert.equal((await refusal(world.graphql('{ images { totalCount } }', {}, { tenant: 'globex', cookie: who.cookie }))).code, 'UNAUTHENTICATED');
+  await until('the socket to be closed', () => live.closed);
+});
