@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, test as nodeTest } from 'node:test';
 import { axe, launch } from '../../portal/test/browser-kit.mjs';
 import { World, patience, until } from '../functional/harness.mjs';
 
@@ -13,6 +13,20 @@ const password = 'a long enough sentence';
 let world;
 let browser;
 let page;
+
+// One story: after a chapter that failed the next ones tell nothing.
+let broken = false;
+const test = (name, chapter) => nodeTest(name, async () => {
+  assert.ok(!broken, 'an earlier chapter failed');
+  broken = true;
+  try {
+    await chapter();
+    broken = false;
+  } catch (error) {
+    error.message += `\nat ${page.url()}\n${(await page.locator('body').innerText().catch(() => '')).slice(0, 1500)}`;
+    throw error;
+  }
+});
 
 const seen = (locator, timeout = patience / 2) => locator.first().waitFor({ timeout });
 const state = () => page.getByTestId('machine-state');
@@ -23,6 +37,8 @@ const live = () => seen(page.locator('[data-testid="connection"][data-phase="liv
 async function inspect(name) {
   for (const theme of ['dark', 'light']) {
     await page.evaluate((wanted) => document.documentElement.setAttribute('data-theme', wanted), theme);
+    // Colours on their way are nobody's colours.
+    await page.evaluate(() => Promise.allSettled(document.getAnimations().map((one) => one.finished)));
     assert.deepEqual(await axe(page), [], `${name} in ${theme}`);
     if (process.env.PHX_SCREENSHOTS) {
       fs.mkdirSync(process.env.PHX_SCREENSHOTS, { recursive: true });
@@ -52,6 +68,7 @@ test('a newcomer signs in by the link and sets a password', async () => {
   await inspect('set-password');
   await page.getByRole('button', { name: 'Set password' }).click();
   await seen(page.getByRole('button', { name: 'Create the first tenant' }));
+  await world.signIn();  // a new password ended the tokens made before it
   await live();
   await inspect('first-run');
 });
