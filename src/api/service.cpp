@@ -520,7 +520,7 @@ asio::awaitable<Result<json::object>> GraphqlService::mutate_once(Mutation& muta
     idempotency = {.tenant = mutation.scope().tenant,
                    .principal = principal_key(context.principal),
                    .key = *key,
-                   .request_hash = engine::hash_request(action, engine::canonical_json(arguments))};
+                   .request_hash = engine::hash_request(services_.secret, action, engine::canonical_json(arguments))};
     PHX_CO_TRY(std::optional<std::string> stored, co_await engine::begin_idempotent(mutation.tx(), idempotency));
     if (stored) co_return json::parse(*stored).as_object();
     PHX_CRASH_POINT("api.mutation.keyed");

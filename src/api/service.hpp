@@ -124,6 +124,8 @@ class GraphqlService {
     Random& random;
     UuidSource& ids;
     Metrics& metrics;
+    /// Keys the hashes by which repeated requests are recognised; the same for all servers on one database.
+    std::string secret;
   };
   struct Limits {
     DocumentLimits document;

@@ -110,7 +110,8 @@ class Server {
         worker_(io.get_executor(), database_, clock_, random_, metrics_),
         hypervisor_(io.get_executor(), blocking_, clock_, random_, qemu_options(settings)),
         tenancy_(database_, clock_, ids_, {.default_site = settings.site, .region = settings.region}),
-        identity_(database_, clock_, random_, ids_, blocking_, tenancy_, std::move(server_key),
+        server_key_(std::move(server_key)),
+        identity_(database_, clock_, random_, ids_, blocking_, tenancy_, server_key_,
                   identity_settings(settings, base_url)),
         incidents_(database_, clock_, ids_, {std::chrono::seconds(settings.incident_watch_seconds)}),
         compute_(database_, hypervisor_, clock_, compute_settings(settings)),
@@ -147,6 +148,7 @@ class Server {
   engine::Worker worker_;
   qemu::QemuHypervisor hypervisor_;
   tenancy::Tenancy tenancy_;
+  const std::string server_key_;
   identity::Identity identity_;
   incident::Incidents incidents_;
   compute::Compute compute_;
@@ -207,7 +209,7 @@ Status Server::assemble() {
   const auto sdl = product_sdl();
   PHX_TRY(schema_, api::ApiSchema::assemble(sdl, registry_));
   graphql_ = std::make_unique<api::GraphqlService>(
-      api::GraphqlService::Services{*schema_, database_, clock_, random_, ids_, metrics_});
+      api::GraphqlService::Services{*schema_, database_, clock_, random_, ids_, metrics_, server_key_});
   graphql_http_ = std::make_unique<api::GraphqlHttp>(*graphql_, tenancy_);
   graphql_http_->install(router_);
   graphql_ws_ = std::make_unique<api::GraphqlWebSocket>(*graphql_, identity_, tenancy_, feed_, ids_, clock_);

@@ -79,10 +79,11 @@ TEST(Audit, TheCommitmentBindsContentAndSalt) {
 }
 
 TEST(Idempotency, TheHashTellsFieldsAndArgumentsApart) {
-  EXPECT_EQ(hash_request("a", "{}").size(), 32u);
-  EXPECT_EQ(hash_request("a", "{}"), hash_request("a", "{}"));
-  EXPECT_NE(hash_request("a", "{}"), hash_request("b", "{}"));
-  EXPECT_NE(hash_request("a", "{}"), hash_request("a", "{\"x\":1}"));
+  EXPECT_EQ(hash_request("k", "a", "{}").size(), 32u);
+  EXPECT_EQ(hash_request("k", "a", "{}"), hash_request("k", "a", "{}"));
+  EXPECT_NE(hash_request("k", "a", "{}"), hash_request("k", "b", "{}"));
+  EXPECT_NE(hash_request("k", "a", "{}"), hash_request("another secret", "a", "{}"));
+  EXPECT_NE(hash_request("k", "a", "{}"), hash_request("k", "a", "{\"x\":1}"));
 }
 
 }  // namespace

@@ -16,11 +16,11 @@ constexpr std::size_t kKeyMax = 200;
 constexpr auto kPurgeLimit = 20s;
 }  // namespace
 
-std::string hash_request(std::string_view field, std::string_view canonical_arguments) {
+std::string hash_request(std::string_view secret, std::string_view field, std::string_view canonical_arguments) {
   std::string text(field);
   text += '\n';
   text += canonical_arguments;
-  return sha256(text);
+  return hmac_sha256(secret, text);
 }
 
 asio::awaitable<Result<std::optional<std::string>>> begin_idempotent(pg::Transaction& tx, IdempotencyKey key) {

@@ -35,8 +35,9 @@ struct IdempotencyKey {
 };
 
 /// 32 bytes over the field's name and its arguments; `canonical_arguments` is canonical_json() of the coerced ones,
-/// without the key itself.
-std::string hash_request(std::string_view field, std::string_view canonical_arguments);
+/// without the idempotency key itself. Keyed by the server's secret: arguments may hold a password, and a bare digest
+/// of one that lies in a table for a day could be guessed at leisure.
+std::string hash_request(std::string_view secret, std::string_view field, std::string_view canonical_arguments);
 
 /// Nothing: go on, and call finish. A text: this was done before, here is what was stored (JSON).
 asio::awaitable<Result<std::optional<std::string>>> begin_idempotent(pg::Transaction& tx, IdempotencyKey key);

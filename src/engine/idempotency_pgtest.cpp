@@ -16,7 +16,7 @@ const Uuid kA = *Uuid::parse("00000000-0000-7000-8000-00000000000a");
 const Uuid kB = *Uuid::parse("00000000-0000-7000-8000-00000000000b");
 
 IdempotencyKey key_of(std::optional<Uuid> tenant, std::string key = "key-1", std::string arguments = "{}") {
-  return {tenant, "ada", std::move(key), hash_request("createVirtualMachine", arguments)};
+  return {tenant, "ada", std::move(key), hash_request("server secret", "createVirtualMachine", arguments)};
 }
 
 /// A mutation in miniature: counts how often it was really done.

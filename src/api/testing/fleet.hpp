@@ -100,7 +100,7 @@ class Fleet {
     auto assembled = assemble_fleet(registry);
     if (!assembled) throw std::runtime_error(assembled.error().message());
     api = std::move(*assembled);
-    service.emplace(GraphqlService::Services{*api, db.database(), clock, random, ids, db.metrics()});
+    service.emplace(GraphqlService::Services{*api, db.database(), clock, random, ids, db.metrics(), "test secret"});
   }
   ~Fleet() { service.reset(); }
 

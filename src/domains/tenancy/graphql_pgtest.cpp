@@ -41,7 +41,7 @@ class ThroughGraphql : public testing::Test {
     if (!assembled) throw std::runtime_error(assembled.error().to_string());
     schema = std::move(*assembled);
     service = std::make_unique<api::GraphqlService>(
-        api::GraphqlService::Services{*schema, db.database(), clock, random, ids, db.metrics()});
+        api::GraphqlService::Services{*schema, db.database(), clock, random, ids, db.metrics(), "test secret"});
     root = add_user("root@example.org");
     ada = add_user("ada@example.org");
   }
