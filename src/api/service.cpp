@@ -61,7 +61,8 @@ DocumentCache::Found DocumentCache::find(const std::string& text) {
   }
   auto parsed = graphql::parse_document(text, limits_.parse_limits());
   if (!parsed) {
-    add_request_extensions(parsed.error(), "graphql.syntax", {});
+    const std::string_view limit = parsed.error().limit;
+    add_request_extensions(parsed.error(), limit.empty() ? "graphql.syntax" : "limit." + std::string(limit), {});
     return std::unexpected(std::vector{std::move(parsed.error())});
   }
   if (Status within = check_limits(*parsed, limits_); !within)

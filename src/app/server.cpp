@@ -14,6 +14,7 @@
 #include "api/graphql_ws.hpp"
 #include "api/middleware.hpp"
 #include "api/service.hpp"
+#include "api/verify.hpp"
 #include "app/core_api.hpp"
 #include "app/data_folder.hpp"
 #include "app/health.hpp"
@@ -271,6 +272,7 @@ asio::awaitable<Status> Server::start(bool restored) {
   PHX_CO_CHECK(co_await hypervisor_.open());
   PHX_CO_CHECK(co_await prepare_data());
   PHX_CO_CHECK(assemble());
+  PHX_CO_CHECK(co_await api::verify_tables(*schema_, database_, Deadline::after(10s)));
   machines_.work_with(worker_);
   incidents_.work_with(worker_);
   if (folder_.host_started_anew()) {

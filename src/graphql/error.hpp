@@ -19,6 +19,9 @@ struct GraphqlError {
   /// Response keys (strings) and list indices (integers); empty when the error belongs to no field.
   boost::json::array path = {};
   boost::json::object extensions = {};
+  /// "tokens" or "depth" when the document was refused for its size (ParseLimits), not for its form. Not part of the
+  /// response.
+  std::string_view limit = {};
 };
 
 /// {"message", "locations"?, "path"?, "extensions"?}

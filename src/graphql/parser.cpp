@@ -86,6 +86,7 @@ class Parser {
     if (token_.kind == K::kError) return fail(lexer_.error_offset(), lexer_.error_message());
     if (++document_.token_count > limits_.max_tokens) {
       fail(token_.start, fmt::format("the document has more than {} tokens.", limits_.max_tokens));
+      error_.limit = "tokens";
       token_.kind = K::kError;
       return false;
     }
@@ -107,8 +108,11 @@ class Parser {
     return !there || advance();
   }
   bool enter() {
-    if (++depth_ > limits_.max_depth)
-      return fail(token_.start, fmt::format("nested deeper than {} levels.", limits_.max_depth));
+    if (++depth_ > limits_.max_depth) {
+      fail(token_.start, fmt::format("nested deeper than {} levels.", limits_.max_depth));
+      error_.limit = "depth";
+      return false;
+    }
     return true;
   }
   void leave() { --depth_; }

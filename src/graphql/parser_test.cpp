@@ -157,5 +157,15 @@ TEST(ParseSchema, WantsTypeDefinitionsOnly) {
   EXPECT_FALSE(parse_schema("fragment F on T { a }"));
 }
 
+TEST(Parser, SaysWhichLimitADocumentBroke) {
+  ParseLimits limits;
+  limits.max_tokens = 5;
+  EXPECT_EQ(parse_document("{ a b c d e }", limits).error().limit, "tokens");
+  limits = {};
+  limits.max_depth = 3;
+  EXPECT_EQ(parse_document("{ a { b { c { d } } } }", limits).error().limit, "depth");
+  EXPECT_EQ(parse_document("{ a", {}).error().limit, "");
+}
+
 }  // namespace
 }  // namespace phx::graphql
