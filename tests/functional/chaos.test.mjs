@@ -43,7 +43,8 @@ const kElsewhere = ['engine.epoch.before_commit'];
 let world;
 let tenant;
 let stopping = false;
-let refusals = [];
+let abandoned = false;  // the test has failed: nobody waits for the clients any more
+const refusals = [];
 const wanted = new Map();   // name → id, as the clients were told
 const accepted = new Map(); // key → id: an accepted key never gets another answer
 let round = 'start';
@@ -54,7 +55,7 @@ before(async () => {
   tenant = await world.createTenant('acme');
   await world.setQuotas(tenant.id, { vcpus: 1000, memory_mib: 1_000_000, instances: 1000, storage_gib: 1000 });
 }, { timeout: patience });
-after(() => world?.close(), { timeout: 2 * patience });
+after(() => { stopping = abandoned = true; return world?.close(); }, { timeout: 2 * patience });
 
 /// Repeats until there is an answer, as a client does that does not know whether it was heard.
 async function insist(query, variables, key, options = { tenant: 'acme' }) {
@@ -62,6 +63,7 @@ async function insist(query, variables, key, options = { tenant: 'acme' }) {
     try {
       return await world.graphql(query, variables, { ...options, key });
     } catch (error) {
+      if (abandoned) throw error;
       const retryable = !(error instanceof Refused) || ['SERVER_ERROR', 'RATE_LIMITED'].includes(error.code) || error.reason === 'idempotency.raced';
       if (!retryable) throw Object.assign(error, { message: `${error.message} (key ${key}, at ${round})` });
       await sleep(50);
@@ -107,6 +109,7 @@ const drivers = {
     fs.writeFileSync(path.join(world.data, 'import/disk.raw'), Buffer.alloc(1 << 20));
     await insist('mutation($i: ImportImageInput!) { importImage(input: $i) { image { id } } }', { i: { name: `image-${++turns}`, file: 'disk.raw', format: 'raw' } }, `image-${turns}`, {});
   },
+  'engine.work.before_retry_later': () => press(),
   'engine.operation.before_wake': () => expire(),
   'engine.operation.before_expire_commit': () => expire(),
   'incident.before_intake_commit': () => deliver(),
@@ -118,6 +121,15 @@ async function expire() {
   const name = `late-${++turns}`;
   const { id, operation } = await create(name);
   try { sql(`update phoenix.operations set deadline_at = phoenix.now() where id = '${operation}' and finished_at is null`); } catch { /* it is just down */ }
+  await sleep(1000);
+  await remove(name, id);
+}
+
+/// A guest that is asked to power off before it has booted does not hear it: the press is repeated.
+async function press() {
+  const name = `deaf-${++turns}`;
+  const { id } = await create(name);
+  await insist('mutation($id: ID!) { stopVirtualMachine(id: $id) { operation { id } } }', { id }, `stop-${name}`);
   await sleep(1000);
   await remove(name, id);
 }
@@ -163,7 +175,7 @@ test('killed at every crash point and at random moments', { timeout: 15 * 60_000
       if (listening) world.url = `http://127.0.0.1:${(world.port = listening.port)}`;
       if (!serving.exited && listening && drivers[point] && !driving) driving = drivers[point]().then(() => (driving = null), (error) => refusals.push(error));
       return serving.exited;
-    });
+    }, patience);
     const death = world.events('crash_point.killed').map((event) => event.name);
     assert.deepEqual([serving.exited.signal, death], ['SIGKILL', [point]], `${point}: ${world.log().slice(-1500)}`);
     killed.push(point);
