@@ -5,6 +5,8 @@
 #include <array>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
+#include <initializer_list>
 
 extern char** environ;
 
@@ -35,8 +37,11 @@ constexpr std::array kTable{
     text("database-user", "PHOENIX_DATABASE_USER", &S::database_user, "postgres",
          "Account the private cluster runs as when started by root."),
     text("portal", "PHOENIX_PORTAL", &S::portal, "",
-         "Folder of the built portal. Empty: the API is served without it."),
-    text("image", "PHOENIX_IMAGE", &S::image, "", "Catalogue images made here, name=folder, separated by commas."),
+         "Folder of the built portal, or none. Empty: the one beside the binary (../portal/dist, "
+         "../share/phoenix/portal)."),
+    text("image", "PHOENIX_IMAGE", &S::image, "",
+         "Catalogue images made here, name=folder, separated by commas, or none. Empty: micro from beside the binary "
+         "(image/micro, ../share/phoenix/micro)."),
     text("accelerator", "PHOENIX_ACCELERATOR", &S::accelerator, "tcg",
          "tcg, kvm, or auto (kvm if a probe guest boots with it)."),
     text("admin-email", "PHOENIX_ADMIN_EMAIL", &S::admin_email, "admin@localhost", "The first administrator."),
@@ -127,6 +132,20 @@ std::string value_of(const Settings& settings, const Setting& setting) {
   return setting.text ? mask_password(settings.*setting.text) : std::to_string(settings.*setting.number);
 }
 
+/// What was said; nothing for "none"; else the first of the places beside the binary that holds `witness`.
+std::string found_or_given(const std::string& given, std::initializer_list<std::string_view> places,
+                           std::string_view witness, const std::string& prefix) {
+  if (given == "none") return {};
+  if (!given.empty()) return given;
+  std::error_code failure;
+  const std::filesystem::path binary = std::filesystem::read_symlink("/proc/self/exe", failure).parent_path();
+  for (const auto place : places) {
+    const auto folder = (binary / place).lexically_normal();
+    if (std::filesystem::exists(folder / witness, failure)) return prefix + folder.string();
+  }
+  return {};
+}
+
 }  // namespace
 
 std::span<const Setting> settings_table() { return kTable; }
@@ -163,6 +182,8 @@ Result<Settings> load_settings(const SettingSources& sources) {
     PHX_CHECK(assign(settings, *setting, value, "--" + name));
   }
   settings.data = data;
+  settings.portal = found_or_given(settings.portal, {"../portal/dist", "../share/phoenix/portal"}, "index.html", "");
+  settings.image = found_or_given(settings.image, {"image/micro", "../share/phoenix/micro"}, "manifest.json", "micro=");
   if (settings.accelerator != "tcg" && settings.accelerator != "kvm" && settings.accelerator != "auto")
     return invalid_argument("settings.bad_value", "accelerator", "accelerator must be tcg, kvm or auto.");
   if (settings.log_format != "json" && settings.log_format != "text")

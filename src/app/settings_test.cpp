@@ -44,5 +44,12 @@ TEST(Settings, PrintingHidesPasswords) {
   EXPECT_NE(text.find("postgresql://app:***@db/phoenix"), std::string::npos);
 }
 
+TEST(Settings, WhatLiesBesideTheBinaryIsUsedUnlessNoneIsWanted) {
+  const auto none = load_settings(sources({{"PHOENIX_PORTAL", "none"}, {"PHOENIX_IMAGE", "none"}}));
+  EXPECT_EQ(none->portal, "");
+  EXPECT_EQ(none->image, "");
+  EXPECT_EQ(load_settings(sources({{"PHOENIX_IMAGE", "big=/srv/big"}}))->image, "big=/srv/big");
+}
+
 }  // namespace
 }  // namespace phx::app
