@@ -21,6 +21,7 @@
 #include "base/task_scope.hpp"
 #include "base/uuid.hpp"
 #include "domains/compute/hypervisor.hpp"
+#include "domains/compute/intent.hpp"
 #include "domains/compute/reconciler.hpp"
 #include "engine/work_queue.hpp"
 #include "pg/database.hpp"
@@ -54,18 +55,6 @@ class MachineWatcher {
                                                           std::string reason) = 0;
   /// The machine is gone for good.
   virtual asio::awaitable<Status> machine_deleted(pg::Transaction& tx, Uuid machine, Uuid tenant, std::string name) = 0;
-};
-
-/// What is wanted of a machine, by name, as mutations and actions ask for it.
-enum class Intent : std::uint8_t {
-  kStart,
-  kStop,
-  kForceStop,
-  kReboot,
-  kPause,
-  kResume,
-  kDelete,
-  kRestart,  ///< running again, whatever it takes: started when off, reset when it runs or is broken
 };
 
 /// Stores the intent, supersedes older operations of the machine and creates a new one. Returns the operation's id.
@@ -123,9 +112,10 @@ class MachineWorker {
   /// The host itself has just started, or was taken down on purpose: what was meant to run is started again, each as an
   /// operation of its own. Never called after a mere restart of the server, when a missing guest is a lost one.
   asio::awaitable<Result<int>> start_after_host(UuidSource& ids);
-  /// Guests on this host that no record knows: reported, and removed when `remove` (their record was deleted, or never
-  /// committed). Never touches what is not provably ours: the adapter lists only those.
-  asio::awaitable<Result<std::vector<FoundGuest>>> sweep_orphans(bool remove);
+  /// Guests on this host that no record knows. Our own protocol leaves none: a record is committed before its guest is
+  /// made and removed after it is gone. So an orphan means that the database is older than the host (a restore), and it
+  /// is told to people, never removed.
+  asio::awaitable<Result<std::vector<FoundGuest>>> find_orphans();
 
  private:
   struct Row;
@@ -134,6 +124,7 @@ class MachineWorker {
   asio::awaitable<Result<std::optional<Row>>> load(pg::Transaction& tx, Uuid id);
   asio::awaitable<Status> store(pg::Transaction& tx, const Row& before, Row& after);
   asio::awaitable<Status> forget(const engine::ClaimedWork& work, Uuid id);
+  asio::awaitable<Status> tell(pg::Transaction& tx, const GuestSpec& spec, const std::vector<OperationChange>& changes);
   asio::awaitable<Status> enqueue_all();
   asio::awaitable<void> hinted(Uuid id);
 

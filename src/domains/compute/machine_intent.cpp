@@ -7,17 +7,7 @@
 namespace phx::compute {
 namespace {
 
-struct IntentRow {
-  Intent intent;
-  std::string_view operation;
-  DesiredState desired;
-  bool start;
-  bool reset;
-  bool force;
-  std::chrono::minutes time_allowed;
-};
-
-constexpr IntentRow kIntents[] = {
+constexpr IntentSpec kIntents[] = {
     {Intent::kStart, "vm.start", DesiredState::kRunning, true, false, false, std::chrono::minutes(10)},
     {Intent::kStop, "vm.stop", DesiredState::kStopped, false, false, false, std::chrono::minutes(65)},
     {Intent::kForceStop, "vm.stop", DesiredState::kStopped, false, false, true, std::chrono::minutes(10)},
@@ -28,14 +18,17 @@ constexpr IntentRow kIntents[] = {
     {Intent::kDelete, "vm.delete", DesiredState::kDeleted, false, false, true, std::chrono::hours(24)},
 };
 
-const IntentRow& row_of(Intent intent) {
-  for (const auto& row : kIntents)
-    if (row.intent == intent) return row;
+}  // namespace
+
+const IntentSpec& spec_of(Intent intent) {
+  for (const auto& spec : kIntents)
+    if (spec.intent == intent) return spec;
   std::unreachable();
 }
 
-/// Intents that need a running guest say so at once instead of failing later.
-Status check_state(Intent intent, MachineState state) {
+Status check_intent(Intent intent, DesiredState desired, MachineState state) {
+  if (desired == DesiredState::kDeleted && intent != Intent::kDelete)
+    return Error(Code::kConflict, "vm.deleting", "The machine is being deleted.").with_field("id");
   const bool off = state == MachineState::kStopped || state == MachineState::kLost || state == MachineState::kPending ||
                    state == MachineState::kProvisioning;
   if (off && (intent == Intent::kReboot || intent == Intent::kPause || intent == Intent::kResume))
@@ -45,8 +38,6 @@ Status check_state(Intent intent, MachineState state) {
   return {};
 }
 
-}  // namespace
-
 asio::awaitable<Result<Uuid>> request_intent(pg::Transaction& tx, UuidSource& ids, Uuid machine, Intent intent,
                                              std::string requested_by) {
   PHX_CO_TRY(const pg::Rows rows, co_await tx.execute(sql::compute::machine_for_intent, pg::Params::of(machine)));
@@ -54,11 +45,10 @@ asio::awaitable<Result<Uuid>> request_intent(pg::Transaction& tx, UuidSource& id
   const auto tenant = rows.get<Uuid>(0, "tenant_id");
   const auto name = rows.get<std::string>(0, "name");
   const auto state = machine_state(rows.get<std::string_view>(0, "state")).value();
-  if (rows.get<std::string_view>(0, "desired_state") == to_string(DesiredState::kDeleted) && intent != Intent::kDelete)
-    co_return Error(Code::kConflict, "vm.deleting", "The machine is being deleted.").with_field("id");
-  PHX_CO_CHECK(check_state(intent, state));
+  const auto desired = desired_state(rows.get<std::string_view>(0, "desired_state")).value();
+  PHX_CO_CHECK(check_intent(intent, desired, state));
 
-  const IntentRow& wanted = row_of(intent);
+  const IntentSpec& wanted = spec_of(intent);
   // The latest word counts: what was asked for before has been overtaken.
   PHX_CO_TRY(const auto live, co_await engine::lock_live_operations(tx, std::string(kMachineType), machine));
   for (const auto& operation : live) {

@@ -43,29 +43,8 @@ std::vector<PortForward> port_forwards(std::string_view text) {
   return out;
 }
 
-bool newest_wants(const std::vector<engine::Operation>& live, std::string_view kind) {
-  return !live.empty() && live.back().kind == kind;
-}
-
-/// An operation that has not begun yet says what is wanted. For a fresh one the mutation said so already; for one that
-/// is retried after its intent was given up, this takes the intent up again.
-void take_up(Machine& machine, const std::vector<engine::Operation>& live) {
-  if (live.empty() || live.back().state != engine::OperationState::kPending) return;
-  if (machine.desired == DesiredState::kDeleted) return;
-  const auto want_start = [&] {
-    machine.desired = DesiredState::kRunning;
-    if (!machine.start_wanted())
-      machine.start_generation = std::max(machine.generation, machine.started_generation + 1);
-  };
-  if (newest_wants(live, "vm.create") || newest_wants(live, "vm.start") || newest_wants(live, "vm.restart"))
-    want_start();
-  if (newest_wants(live, "vm.stop")) machine.desired = DesiredState::kStopped;
-  if (newest_wants(live, "vm.pause")) machine.desired = DesiredState::kPaused;
-  if (newest_wants(live, "vm.resume")) machine.desired = DesiredState::kRunning;
-  if ((newest_wants(live, "vm.reboot") || newest_wants(live, "vm.restart")) && !machine.reset_wanted()) {
-    machine.desired = DesiredState::kRunning;
-    machine.reset_generation = std::max(machine.generation, machine.reset_done_generation + 1);
-  }
+std::optional<std::string> text_or_null(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
 }
 
 }  // namespace
@@ -201,16 +180,26 @@ asio::awaitable<Status> MachineWorker::perform(Action action, const GuestSpec& s
   std::unreachable();
 }
 
+asio::awaitable<Status> MachineWorker::tell(pg::Transaction& tx, const GuestSpec& spec,
+                                            const std::vector<OperationChange>& changes) {
+  for (const auto& change : changes)
+    for (const auto& event : change.events) {
+      PHX_CO_TRY(const auto operation, co_await engine::apply_operation_event(tx, change.id, event));
+      if (!engine::is_finished(operation.state)) continue;
+      PHX_CO_CHECK(co_await watcher_.machine_operation_ended(tx, spec.id, spec.tenant, change.kind,
+                                                             std::string(engine::operation_state_name(operation.state)),
+                                                             operation.reason.value_or("")));
+      break;
+    }
+  co_return Status();
+}
+
 asio::awaitable<Status> MachineWorker::forget(const engine::ClaimedWork& work, Uuid id) {
   PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::worker(), soon()));
   PHX_CO_TRY(auto row, co_await load(tx, id));
   if (row) {
     PHX_CO_TRY(const auto live, co_await engine::lock_live_operations(tx, std::string(kMachineType), id));
-    for (const auto& operation : live)
-      PHX_CO_CHECK(co_await engine::apply_operation_event(tx, operation.id, engine::OperationSucceeded{}));
-    for (const auto& operation : live)
-      PHX_CO_CHECK(
-          co_await watcher_.machine_operation_ended(tx, id, row->spec.tenant, operation.kind, "SUCCEEDED", ""));
+    PHX_CO_CHECK(co_await tell(tx, row->spec, end_with_machine(live)));
     PHX_CO_CHECK(co_await watcher_.machine_deleted(tx, id, row->spec.tenant, row->spec.name));
     PHX_CO_CHECK(co_await tx.execute(sql::compute::machine_delete, pg::Params::of(id)));
     std::vector<engine::QuotaAmount> returned{{std::string(engine::quota::kVcpus), row->spec.vcpus},
@@ -235,70 +224,36 @@ asio::awaitable<Result<WorkResult>> MachineWorker::reconcile(engine::WorkContext
     // Decide under the row's lock, on what is stored now, and write down what will be done before it is done.
     PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::worker(), soon()));
     PHX_CO_TRY(const auto stored, co_await load(tx, id));
+    // Locks in everybody's order: the machine, its operations, its work.
+    PHX_CO_TRY(const auto live, co_await engine::lock_live_operations(tx, std::string(kMachineType), id));
     if (!stored) {
+      // An operation that was taken up again after its machine had gone.
+      for (const auto& change : end_with_machine(live))
+        PHX_CO_CHECK(co_await engine::apply_operation_event(tx, change.id, change.events.front()));
       PHX_CO_CHECK(co_await engine::complete(tx, context.work));
       PHX_CO_CHECK(co_await tx.commit());
       co_return WorkResult::settled();
     }
-    // Locks in everybody's order: the machine, its operations, its work.
-    PHX_CO_TRY(const auto live, co_await engine::lock_live_operations(tx, std::string(kMachineType), id));
     PHX_CO_CHECK(co_await engine::check_lease(tx, context.work));
 
+    const Round round = begin_round(stored->machine, live, seen, clock_.now(), settings_.policy);
+    const Decision& decision = round.decision;
     Row row = *stored;
-    take_up(row.machine, live);
-    const bool cancelled =
-        !live.empty() && live.back().cancel_requested() && row.machine.desired != DesiredState::kDeleted;
-    // Without a live operation nobody waits for an intent any more: it was cancelled, or ran out of time.
-    const bool abandoned = live.empty() && (row.machine.start_wanted() || row.machine.reset_wanted() ||
-                                            row.machine.stop_pressed_at || row.machine.force_stop);
-    if (cancelled || abandoned) row.machine = give_up(row.machine, seen ? std::optional(*seen) : std::nullopt);
-    const Decision decision = decide(row.machine, seen, clock_.now(), settings_.policy);
-
-    row.machine.state = decision.state;
-    row.reason = decision.reason.empty() ? std::nullopt : std::optional(decision.reason);
-    row.next_action = decision.next_action.empty() ? std::nullopt : std::optional(decision.next_action);
-    if (decision.new_desired) row.machine.desired = *decision.new_desired;
+    row.machine = round.machine;
+    row.reason = text_or_null(decision.reason);
+    row.next_action = text_or_null(decision.next_action);
     if (seen) {
-      row.provider_state = seen->provider_state.empty() ? std::nullopt : std::optional(seen->provider_state);
+      row.provider_state = text_or_null(seen->provider_state);
       row.booted_at = seen->presence == Presence::kRunning ? seen->booted_at : std::nullopt;
     }
-    if (decision.settled) {
-      row.observed_generation = row.machine.generation;
-      row.machine.force_stop = false;
-      row.machine.stop_pressed_at.reset();
-      // A settled machine has what was asked for, even if it was there before we could do it ourselves.
-      row.machine.started_generation = row.machine.start_generation;
-    }
+    if (decision.settled && round.at_rest()) row.observed_generation = row.machine.generation;
     PHX_CO_CHECK(co_await store(tx, *stored, row));
-
-    for (const auto& operation : live) {
-      std::optional<engine::OperationEvent> event;
-      std::string outcome;
-      if (cancelled) {
-        event = engine::OperationCancelled{"Cancelled at a safe point; the machine is " +
-                                           std::string(to_string(decision.state)) + "."};
-        outcome = "CANCELLED";
-      } else if (decision.settled) {
-        event = engine::OperationSucceeded{};
-        outcome = "SUCCEEDED";
-      } else if (decision.action == Action::kNone && !decision.again_after) {
-        event = engine::OperationFailed{decision.reason, decision.next_action};
-        outcome = "FAILED";
-      } else {
-        PHX_CO_CHECK(co_await engine::apply_operation_event(tx, operation.id, engine::OperationStarted{}));
-        event = engine::OperationProgressed{decision.progress, decision.step};
-      }
-      PHX_CO_CHECK(co_await engine::apply_operation_event(tx, operation.id, *event));
-      if (!outcome.empty())
-        PHX_CO_CHECK(co_await watcher_.machine_operation_ended(tx, id, row.spec.tenant, operation.kind, outcome,
-                                                               decision.reason));
-    }
-    const bool at_rest = decision.action == Action::kNone && !decision.again_after;
-    if (at_rest) PHX_CO_CHECK(co_await engine::complete(tx, context.work));
+    PHX_CO_CHECK(co_await tell(tx, row.spec, round.operations));
+    if (round.at_rest()) PHX_CO_CHECK(co_await engine::complete(tx, context.work));
     PHX_CRASH_POINT("compute.before_decision_commit");
     PHX_CO_CHECK(co_await tx.commit());
     PHX_CRASH_POINT("compute.after_decision_commit");
-    if (at_rest) co_return WorkResult::settled();
+    if (round.at_rest()) co_return WorkResult::settled();
     if (decision.action == Action::kForget) {
       PHX_CO_CHECK(co_await forget(context.work, id));
       PHX_CRASH_POINT("compute.after_forget");
@@ -309,50 +264,32 @@ asio::awaitable<Result<WorkResult>> MachineWorker::reconcile(engine::WorkContext
       if (!context.lease->held()) co_return WorkResult::settled();
       const Status done = co_await perform(decision.action, row.spec);
       PHX_CRASH_POINT("compute.after_action");
+      if (!done)
+        log_error("vm.action_failed", done.error(), {{"vm", id.to_string()}, {"action", to_string(decision.action)}});
       PHX_CO_TRY(auto after_tx, co_await database_.begin(pg::Scope::worker(), soon()));
       PHX_CO_TRY(const auto again, co_await load(after_tx, id));
       if (!again) continue;  // the next round completes the work
       PHX_CO_TRY(const auto waiting, co_await engine::lock_live_operations(after_tx, std::string(kMachineType), id));
       PHX_CO_CHECK(co_await engine::check_lease(after_tx, context.work));
+      // A newer intent is not to blame for this failure, and not to be given up with it: decide afresh.
+      if (!done && again->machine.generation != row.machine.generation) continue;
       Row after = *again;
       if (done) {
-        // Only what this action fulfilled: an intent that came meanwhile has a higher generation and stays open.
-        Machine fulfilled = after_action(row.machine, decision.action, clock_.now());
-        after.machine.provisioned = after.machine.provisioned || fulfilled.provisioned;
-        after.machine.started_generation = std::max(after.machine.started_generation, fulfilled.started_generation);
-        after.machine.reset_done_generation =
-            std::max(after.machine.reset_done_generation, fulfilled.reset_done_generation);
-        if (after.machine.generation == row.machine.generation)
-          after.machine.stop_pressed_at = fulfilled.stop_pressed_at;
+        after.machine = fulfil(again->machine, row.machine, decision.action, clock_.now());
         PHX_CO_CHECK(co_await store(after_tx, *again, after));
         PHX_CO_CHECK(co_await after_tx.commit());
       } else {
-        const Failure failure = judge_failure(decision.action, done.error());
-        log_error("vm.action_failed", done.error(), {{"vm", id.to_string()}, {"action", to_string(decision.action)}});
-        // A deletion is never given up, whatever its error.
-        const bool retry = failure.retry || after.machine.desired == DesiredState::kDeleted;
-        after.reason = failure.reason;
-        after.next_action = failure.next_action.empty() ? std::nullopt : std::optional(failure.next_action);
-        for (const auto& operation : waiting) {
-          engine::OperationEvent event = engine::OperationFailed{failure.reason, failure.next_action};
-          if (retry)
-            event =
-                engine::OperationWaiting{clock_.now() + std::chrono::seconds(1), failure.reason, failure.next_action};
-          PHX_CO_CHECK(co_await engine::apply_operation_event(after_tx, operation.id, std::move(event)));
-          if (!retry)
-            PHX_CO_CHECK(co_await watcher_.machine_operation_ended(after_tx, id, row.spec.tenant, operation.kind,
-                                                                   "FAILED", failure.reason));
-        }
-        if (!retry) {
-          after.machine = give_up(after.machine, seen ? std::optional(*seen) : std::nullopt);
-          if (after.machine.state == MachineState::kProvisioning || after.machine.state == MachineState::kStarting)
-            after.machine.state = MachineState::kStopped;
-        }
+        const FailedRound failed =
+            fail_round(again->machine, waiting, decision.action, done.error(), *seen, clock_.now());
+        after.machine = failed.machine;
+        after.reason = text_or_null(failed.failure.reason);
+        after.next_action = text_or_null(failed.failure.next_action);
         PHX_CO_CHECK(co_await store(after_tx, *again, after));
-        if (!retry) PHX_CO_CHECK(co_await engine::complete(after_tx, context.work));
+        PHX_CO_CHECK(co_await tell(after_tx, row.spec, failed.operations));
+        if (!failed.failure.retry) PHX_CO_CHECK(co_await engine::complete(after_tx, context.work));
         PHX_CO_CHECK(co_await after_tx.commit());
-        if (!retry) co_return WorkResult::settled();
-        co_return WorkResult::again(std::nullopt, failure.reason);
+        if (!failed.failure.retry) co_return WorkResult::settled();
+        co_return WorkResult::again(std::nullopt, failed.failure.reason);
       }
     }
     if (decision.again_after) co_return WorkResult::again(decision.again_after, decision.step);
@@ -429,7 +366,7 @@ asio::awaitable<Result<int>> MachineWorker::start_after_host(UuidSource& ids) {
   }
 }
 
-asio::awaitable<Result<std::vector<FoundGuest>>> MachineWorker::sweep_orphans(bool remove) {
+asio::awaitable<Result<std::vector<FoundGuest>>> MachineWorker::find_orphans() {
   PHX_CO_TRY(const auto found, co_await hypervisor_.list());
   std::vector<Uuid> ids;
   for (const auto& guest : found) ids.push_back(guest.id);
@@ -438,13 +375,15 @@ asio::awaitable<Result<std::vector<FoundGuest>>> MachineWorker::sweep_orphans(bo
   std::set<Uuid> known;
   for (const auto row : rows) known.insert(row.get<Uuid>(0));
   std::vector<FoundGuest> orphans;
-  for (const auto& guest : found)
-    if (!known.contains(guest.id)) orphans.push_back(guest);
-  if (remove)
-    for (const auto& guest : orphans) {
-      log_event(LogLevel::kWarn, "vm.orphan_removed", {{"vm", guest.id.to_string()}, {"name", guest.name}});
-      PHX_CO_CHECK(co_await hypervisor_.destroy(guest.id));
-    }
+  for (const auto& guest : found) {
+    if (known.contains(guest.id)) continue;
+    log_event(LogLevel::kWarn, "vm.orphan",
+              {{"vm", guest.id.to_string()},
+               {"tenant", guest.tenant.to_string()},
+               {"name", guest.name},
+               {"running", guest.has_process}});
+    orphans.push_back(guest);
+  }
   co_return orphans;
 }
 

@@ -31,6 +31,37 @@ constexpr std::array<std::string_view, 10> kActions{"none",  "provision", "start
 
 constexpr std::string_view kRestart = "Start the machine again, or open its console log to see why it ended.";
 
+constexpr std::string_view kDeleteOperation = "vm.delete";
+/// What a waiting operation shows; the work queue's backoff says when it is really tried.
+constexpr Duration kRetryShown = std::chrono::seconds(1);
+
+void drop_intents(Machine& machine) {
+  machine.started_generation = machine.start_generation;
+  machine.reset_done_generation = machine.reset_generation;
+  machine.force_stop = false;
+  machine.stop_pressed_at.reset();
+}
+
+/// An operation that has not begun yet says what is wanted. For a fresh one the mutation said so already; for one that
+/// is retried after its intent was given up, this takes the intent up again.
+void take_up(Machine& machine, const std::vector<engine::Operation>& live) {
+  if (live.empty() || live.back().state != engine::OperationState::kPending) return;
+  if (machine.desired == DesiredState::kDeleted) return;
+  const std::string_view kind = live.back().kind;
+  if (kind == "vm.create" || kind == "vm.start" || kind == "vm.restart") {
+    machine.desired = DesiredState::kRunning;
+    if (!machine.start_wanted())
+      machine.start_generation = std::max(machine.generation, machine.started_generation + 1);
+  }
+  if (kind == "vm.stop") machine.desired = DesiredState::kStopped;
+  if (kind == "vm.pause") machine.desired = DesiredState::kPaused;
+  if (kind == "vm.resume") machine.desired = DesiredState::kRunning;
+  if ((kind == "vm.reboot" || kind == "vm.restart") && !machine.reset_wanted()) {
+    machine.desired = DesiredState::kRunning;
+    machine.reset_generation = std::max(machine.generation, machine.reset_done_generation + 1);
+  }
+}
+
 Decision settled(MachineState state) {
   Decision d;
   d.state = state;
@@ -66,6 +97,12 @@ Decision without_disk(const Machine& machine) {
   if (machine.provisioned)
     return troubled(MachineState::kLost, "The machine's disk is gone from its host.",
                     "Delete the machine, or put its disk back from a backup.");
+  if (machine.desired == DesiredState::kStopped && !machine.start_wanted()) {
+    Decision d = settled(MachineState::kStopped);
+    d.reason = "The machine's disk has not been made.";
+    d.next_action = "Start the machine to try again, or delete it.";
+    return d;
+  }
   return act(Action::kProvision, MachineState::kProvisioning, "making the disk", 20);
 }
 
@@ -90,14 +127,14 @@ Decision without_process(const Machine& machine, const GuestObservation& seen) {
 
 Decision stopping(const Machine& machine, Instant now, const ReconcilePolicy& policy) {
   if (machine.force_stop) return act(Action::kKill, MachineState::kStopping, "pulling the plug", 60);
-  if (!machine.stop_pressed_at)
-    return act(Action::kPowerDown, MachineState::kStopping, "pressing the power button", 30);
-  // stop_pressed_at is the first press. It may lie in the future after the wall clock was set back: then the grace
-  // simply starts anew.
-  const Duration waited = now - *machine.stop_pressed_at;
-  if (waited >= policy.stop_grace || waited < Duration::zero())
+  // stop_pressed_at is the first press. One in the future is from before the wall clock was set back: the grace starts
+  // anew.
+  const bool pressed = machine.stop_pressed_at && *machine.stop_pressed_at <= now;
+  const Duration waited = pressed ? now - *machine.stop_pressed_at : Duration::zero();
+  if (waited >= policy.stop_grace)
     return act(Action::kKill, MachineState::kStopping, "pulling the plug: the guest did not power off in time", 80);
-  Decision d = act(Action::kPowerDown, MachineState::kStopping, "waiting for the guest to power off", 50);
+  Decision d = act(Action::kPowerDown, MachineState::kStopping,
+                   pressed ? "waiting for the guest to power off" : "pressing the power button", pressed ? 50 : 30);
   d.again_after = std::min(policy.power_button_every, policy.stop_grace - waited);
   return d;
 }
@@ -194,7 +231,7 @@ Machine after_action(Machine machine, Action action, Instant now) {
       break;
     case Action::kReset: machine.reset_done_generation = machine.reset_generation; break;
     case Action::kPowerDown:
-      if (!machine.stop_pressed_at) machine.stop_pressed_at = now;
+      if (!machine.stop_pressed_at || *machine.stop_pressed_at > now) machine.stop_pressed_at = now;
       break;
     case Action::kKill: machine.stop_pressed_at.reset(); break;
     case Action::kNone:
@@ -217,17 +254,105 @@ Failure judge_failure(Action action, const Error& error) {
   return f;
 }
 
-Machine give_up(Machine machine, const std::optional<GuestObservation>& seen) {
+Machine give_up(Machine machine, const GuestObservation& seen) {
   if (machine.desired == DesiredState::kDeleted) return machine;
-  machine.started_generation = machine.start_generation;
-  machine.reset_done_generation = machine.reset_generation;
-  machine.force_stop = false;
-  machine.stop_pressed_at.reset();
-  const bool process = seen && seen->presence == Presence::kRunning;
-  machine.desired = !process                        ? DesiredState::kStopped
-                    : seen->power == Power::kPaused ? DesiredState::kPaused
-                                                    : DesiredState::kRunning;
+  const bool was_to_be_started = machine.start_wanted();
+  drop_intents(machine);
+  if (seen.presence == Presence::kRunning)
+    machine.desired = seen.power == Power::kPaused ? DesiredState::kPaused : DesiredState::kRunning;
+  else if (was_to_be_started)
+    machine.desired = DesiredState::kStopped;
   return machine;
+}
+
+Round begin_round(const Machine& stored, const std::vector<engine::Operation>& live,
+                  const Result<GuestObservation>& seen, Instant now, const ReconcilePolicy& policy) {
+  Round round;
+  Machine& machine = round.machine = stored;
+  take_up(machine, live);
+  const engine::Operation* newest = live.empty() ? nullptr : &live.back();
+  const bool deleted = machine.desired == DesiredState::kDeleted;
+  // Giving up means wanting what is there, so it waits until the host can tell what that is.
+  const bool cancelled = seen && newest && newest->cancel_requested() && !deleted;
+  // Without a live operation nobody waits for an intent any more: it was cancelled, or ran out of time.
+  const bool abandoned =
+      seen && !newest &&
+      (machine.start_wanted() || machine.reset_wanted() || machine.stop_pressed_at || machine.force_stop);
+  if (cancelled || abandoned) machine = give_up(std::move(machine), *seen);
+
+  const Decision& decision = round.decision = decide(machine, seen, now, policy);
+  machine.state = decision.state;
+  round.look_again = decision.settled && !cancelled && newest && newest->state == engine::OperationState::kPending;
+  if (!round.look_again && decision.new_desired) machine.desired = *decision.new_desired;
+  // A settled machine has what was asked for, even if it was there before we could do it ourselves; one in trouble has
+  // failed it, and it is not tried again by itself.
+  if (round.at_rest()) drop_intents(machine);
+
+  for (const auto& operation : live) {
+    auto& events = round.operations.emplace_back(OperationChange{operation.id, operation.kind, {}}).events;
+    if (deleted && operation.kind != kDeleteOperation) {
+      events.emplace_back(engine::OperationCancelled{"The machine is being deleted."});
+    } else if (operation.id != newest->id) {
+      events.emplace_back(engine::OperationCancelled{"Overtaken by " + newest->kind + "."});
+    } else if (cancelled) {
+      events.emplace_back(engine::OperationCancelled{"Cancelled at a safe point; the machine is " +
+                                                     std::string(to_string(decision.state)) + "."});
+    } else if (!round.at_rest()) {
+      events.emplace_back(engine::OperationStarted{});
+      events.emplace_back(round.look_again ? engine::OperationProgressed{90, "looking whether it is done already"}
+                                           : engine::OperationProgressed{decision.progress, decision.step});
+    } else if (decision.new_desired) {
+      events.emplace_back(engine::OperationFailed{decision.reason, "Start the machine if it shall run."});
+    } else if (decision.settled) {
+      events.emplace_back(engine::OperationSucceeded{});
+    } else {
+      events.emplace_back(engine::OperationFailed{decision.reason, decision.next_action});
+    }
+  }
+  return round;
+}
+
+Machine fulfil(Machine stored, const Machine& round, Action action, Instant now) {
+  const Machine done = after_action(round, action, now);
+  stored.provisioned = stored.provisioned || done.provisioned;
+  stored.started_generation = std::max(stored.started_generation, done.started_generation);
+  stored.reset_done_generation = std::max(stored.reset_done_generation, done.reset_done_generation);
+  if (stored.generation == round.generation) stored.stop_pressed_at = done.stop_pressed_at;
+  return stored;
+}
+
+FailedRound fail_round(Machine stored, const std::vector<engine::Operation>& live, Action action, const Error& error,
+                       const GuestObservation& seen, Instant now) {
+  FailedRound out;
+  out.failure = judge_failure(action, error);
+  // A deletion is never given up, whatever its error.
+  out.failure.retry = out.failure.retry || stored.desired == DesiredState::kDeleted;
+  for (const auto& operation : live) {
+    auto& events = out.operations.emplace_back(OperationChange{operation.id, operation.kind, {}}).events;
+    if (!out.failure.retry)
+      events.emplace_back(engine::OperationFailed{out.failure.reason, out.failure.next_action});
+    else if (operation.state != engine::OperationState::kPending)  // one taken up anew meanwhile has not failed yet
+      events.emplace_back(engine::OperationWaiting{now + kRetryShown, out.failure.reason, out.failure.next_action});
+  }
+  out.machine = std::move(stored);
+  if (!out.failure.retry) {
+    out.machine = give_up(std::move(out.machine), seen);
+    if (out.machine.state == MachineState::kProvisioning || out.machine.state == MachineState::kStarting)
+      out.machine.state = MachineState::kStopped;
+  }
+  return out;
+}
+
+std::vector<OperationChange> end_with_machine(const std::vector<engine::Operation>& live) {
+  std::vector<OperationChange> out;
+  for (const auto& operation : live) {
+    auto& events = out.emplace_back(OperationChange{operation.id, operation.kind, {}}).events;
+    if (operation.kind == kDeleteOperation)
+      events.emplace_back(engine::OperationSucceeded{});
+    else
+      events.emplace_back(engine::OperationCancelled{"The machine has been deleted."});
+  }
+  return out;
 }
 
 }  // namespace phx::compute

@@ -8,16 +8,19 @@
 /// - A guest that powers itself off is STOPPED, as if it had been asked to.
 /// - Stop presses the power button, presses again every few seconds (a booting guest may not listen yet), and pulls the
 ///   plug after the grace period or at once with force.
-/// - Delete wins over everything.
+/// - Delete wins over everything. Of several operations that wait for one machine the newest counts.
+/// - An operation succeeds only by an observation made after it was taken up: what was seen before proves nothing.
 ///
 /// States are those of the platform's one state model (docs/architecture.md): RUNNING means that the hypervisor says
 /// so; `booted_at` is a fact of its own.
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "domains/compute/hypervisor.hpp"
+#include "engine/operations.hpp"
 
 namespace phx::compute {
 
@@ -113,7 +116,48 @@ struct Failure {
 Failure judge_failure(Action action, const Error& error);
 
 /// The machine after its open intent was given up (operation failed, cancelled or out of time): what is wanted becomes
-/// what is there. A deletion is never given up.
-Machine give_up(Machine machine, const std::optional<GuestObservation>& seen);
+/// what is there, but a guest that was to run already and is gone stays wanted: it is lost, not stopped. A deletion is
+/// never given up.
+Machine give_up(Machine machine, const GuestObservation& seen);
+
+/// What a round says to one live operation: the events in order, none after one that ended it (which its deadline may
+/// do).
+struct OperationChange {
+  Uuid id;
+  std::string kind;
+  std::vector<engine::OperationEvent> events;
+};
+
+/// One round of the worker: what it writes down, in one transaction, before it does decision.action.
+struct Round {
+  Machine machine;
+  Decision decision;
+  std::vector<OperationChange> operations;
+  /// All seems done, but was seen before the operation was taken up: observe and decide once more.
+  bool look_again = false;
+
+  /// Nothing is left to do until something happens.
+  bool at_rest() const { return decision.action == Action::kNone && !decision.again_after && !look_again; }
+};
+
+/// On what is stored, with the machine's live operations, oldest first.
+Round begin_round(const Machine& stored, const std::vector<engine::Operation>& live,
+                  const Result<GuestObservation>& seen, Instant now, const ReconcilePolicy& policy = {});
+
+/// The machine as it is stored now, after the round's action succeeded: only what this action fulfilled, an intent that
+/// came meanwhile stays open.
+Machine fulfil(Machine stored, const Machine& round, Action action, Instant now);
+
+/// After the round's action failed, if no newer intent came meanwhile (then the next round decides afresh).
+struct FailedRound {
+  Machine machine;
+  Failure failure;
+  std::vector<OperationChange> operations;
+};
+FailedRound fail_round(Machine stored, const std::vector<engine::Operation>& live, Action action, const Error& error,
+                       const GuestObservation& seen, Instant now);
+
+/// The machine's record goes: what that means for operations that still wait for it.
+std::vector<OperationChange> end_with_machine(const std::vector<engine::Operation>& live);
 
 }  // namespace phx::compute

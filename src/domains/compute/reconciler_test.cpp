@@ -142,7 +142,9 @@ TEST(Reconciler, GivingUpWantsWhatIsThereButNeverUndoesADelete) {
   EXPECT_FALSE(m.start_wanted());
   EXPECT_EQ(give_up(wanted(DesiredState::kStopped), *seen(Presence::kRunning, Power::kRunning)).desired,
             DesiredState::kRunning);
-  EXPECT_EQ(give_up(wanted(DesiredState::kDeleted), std::nullopt).desired, DesiredState::kDeleted);
+  EXPECT_EQ(give_up(wanted(DesiredState::kDeleted), *seen(Presence::kDefined)).desired, DesiredState::kDeleted);
+  EXPECT_EQ(give_up(wanted(DesiredState::kRunning), *seen(Presence::kDefined)).desired, DesiredState::kRunning)
+      << "a lost machine became a stopped one";
 }
 
 TEST(Reconciler, RetriesOnlyWhatMayPass) {
@@ -206,6 +208,121 @@ TEST(Reconciler, EveryCombinationSettlesOrSaysWhy) {
               }
               EXPECT_TRUE(rest) << to_string(desired) << " " << to_string(presence) << " " << to_string(power);
             }
+}
+
+engine::Operation operation(std::string kind, engine::OperationState state) {
+  engine::Operation o;
+  o.id.bytes[0] = static_cast<std::uint8_t>(kind.size());
+  o.kind = std::move(kind);
+  o.state = state;
+  o.deadline_at = kNow + 10min;
+  return o;
+}
+/// The state in which the round leaves an operation.
+engine::OperationState after(engine::Operation o, const OperationChange& change) {
+  for (const auto& event : change.events) o = engine::step(o, event, kNow).value();
+  return o.state;
+}
+using enum engine::OperationState;
+
+TEST(Round, AnOperationSucceedsOnlyByWhatWasSeenAfterItWasTakenUp) {
+  Machine m = wanted(DesiredState::kRunning);
+  m.start_generation = 2;
+  const auto running = seen(Presence::kRunning, Power::kRunning);
+  const auto fresh = operation("vm.start", kPending);
+  const auto first = begin_round(m, {fresh}, running, kNow);
+  EXPECT_TRUE(first.look_again);
+  EXPECT_FALSE(first.at_rest());
+  EXPECT_TRUE(first.machine.start_wanted());
+  EXPECT_EQ(after(fresh, first.operations.at(0)), kRunning);
+  const auto taken_up = operation("vm.start", kRunning);
+  const auto second = begin_round(first.machine, {taken_up}, running, kNow);
+  EXPECT_TRUE(second.at_rest());
+  EXPECT_FALSE(second.machine.start_wanted());
+  EXPECT_EQ(after(taken_up, second.operations.at(0)), kSucceeded);
+}
+
+TEST(Round, NothingIsGivenUpWhileTheHostCannotTell) {
+  const Result<GuestObservation> unknown = Error(Code::kUnavailable, "hypervisor.unknown", "no answer");
+  auto reboot = operation("vm.reboot", kRunning);
+  reboot.cancel_requested_at = kNow;
+  Machine m = wanted(DesiredState::kRunning);
+  m.reset_generation = 2;
+  EXPECT_EQ(begin_round(m, {reboot}, unknown, kNow).machine.desired, DesiredState::kRunning);
+  EXPECT_EQ(begin_round(m, {}, unknown, kNow).machine.desired, DesiredState::kRunning)
+      << "its operation ran out of time";
+  const auto known = begin_round(m, {reboot}, seen(Presence::kRunning, Power::kRunning), kNow);
+  EXPECT_EQ(known.machine.desired, DesiredState::kRunning);
+  EXPECT_FALSE(known.machine.reset_wanted());
+  EXPECT_EQ(after(reboot, known.operations.at(0)), kCancelled);
+}
+
+TEST(Round, ALostMachineStaysLostWhenAnIntentFailsOnIt) {
+  Machine m = wanted(DesiredState::kRunning);
+  m.reset_generation = 2;
+  const auto reboot = operation("vm.reboot", kRunning);
+  const auto failed = begin_round(m, {reboot}, seen(Presence::kDefined), kNow);
+  EXPECT_EQ(failed.decision.state, MachineState::kLost);
+  EXPECT_EQ(after(reboot, failed.operations.at(0)), kFailed);
+  EXPECT_EQ(begin_round(failed.machine, {}, seen(Presence::kDefined), kNow).decision.state, MachineState::kLost);
+}
+
+TEST(Round, OfSeveralOperationsTheNewestCounts) {
+  const auto start = operation("vm.start", kPending);
+  const auto stop = operation("vm.stop", kRunning);
+  const auto round = begin_round(wanted(DesiredState::kStopped), {start, stop}, seen(Presence::kDefined), kNow);
+  EXPECT_EQ(after(start, round.operations.at(0)), kCancelled);
+  EXPECT_EQ(after(stop, round.operations.at(1)), kSucceeded);
+}
+
+TEST(Round, ARebootOfAGuestThatPoweredOffFails) {
+  auto off = seen(Presence::kDefined);
+  off->last_exit = GuestExit{kNow, std::nullopt, 0, true, "the guest powered off"};
+  Machine m = wanted(DesiredState::kRunning);
+  m.reset_generation = 2;
+  const auto reboot = operation("vm.reboot", kRunning);
+  const auto round = begin_round(m, {reboot}, off, kNow);
+  EXPECT_EQ(round.machine.desired, DesiredState::kStopped);
+  EXPECT_EQ(after(reboot, round.operations.at(0)), kFailed);
+}
+
+TEST(Round, AnOvertakenRebootIsNotMadeUpForLater) {
+  Machine m = wanted(DesiredState::kPaused);
+  m.reset_generation = 2;
+  const auto pause = operation("vm.pause", kRunning);
+  m = begin_round(m, {pause}, seen(Presence::kRunning, Power::kPaused), kNow).machine;
+  EXPECT_FALSE(m.reset_wanted());
+}
+
+TEST(Round, ADiskThatCouldNotBeMadeIsNotTriedForEver) {
+  Machine m = wanted(DesiredState::kRunning);
+  m.provisioned = false;
+  m.start_generation = 1;
+  const auto create = operation("vm.create", kRunning);
+  const Error full(Code::kQuotaExceeded, "hypervisor.disk_full", "The host's disk is full.");
+  const auto failed = fail_round(m, {create}, Action::kProvision, full, *seen(Presence::kAbsent), kNow);
+  EXPECT_FALSE(failed.failure.retry);
+  EXPECT_EQ(after(create, failed.operations.at(0)), kFailed);
+  const auto next = begin_round(failed.machine, {}, seen(Presence::kAbsent), kNow);
+  EXPECT_TRUE(next.at_rest());
+  EXPECT_EQ(next.decision.state, MachineState::kStopped);
+  EXPECT_FALSE(next.decision.reason.empty());
+}
+
+TEST(Round, TheMachinesEndIsASuccessOnlyForItsDeletion) {
+  const auto start = operation("vm.start", kPending);
+  const auto gone = operation("vm.delete", kRunning);
+  const auto changes = end_with_machine({start, gone});
+  EXPECT_EQ(after(start, changes.at(0)), kCancelled);
+  EXPECT_EQ(after(gone, changes.at(1)), kSucceeded);
+}
+
+TEST(Reconciler, AClockSetBackGivesTheGuestItsGraceAnew) {
+  Machine m = wanted(DesiredState::kStopped);
+  m.stop_pressed_at = kNow + 1h;
+  const auto d = decide(m, seen(Presence::kRunning, Power::kRunning), kNow);
+  EXPECT_EQ(d.action, Action::kPowerDown);
+  EXPECT_EQ(after_action(m, d.action, kNow).stop_pressed_at, kNow);
 }
 
 }  // namespace
