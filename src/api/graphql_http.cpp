@@ -141,9 +141,9 @@ asio::awaitable<Result<RequestContext>> enter_scope(TenantDirectory& tenants, Pr
   }
   PHX_CO_TRY(TenantAccess access, co_await tenants.enter(out.principal, std::move(*tenant)));
   if (out.principal.token_tenant && *out.principal.token_tenant != access.id)
-    co_return not_found("tenant.not_found", "There is no such tenant, or you are not a member of it.");
+    co_return not_found("tenant.not_found", "There is no such tenant, or you are not one of its members.");
   if (access.role == Role::kNone || access.status == TenantState::kDeleted)
-    co_return not_found("tenant.not_found", "There is no such tenant, or you are not a member of it.");
+    co_return not_found("tenant.not_found", "There is no such tenant, or you are not one of its members.");
   if (access.status == TenantState::kSuspended && access.role != Role::kPlatformAdmin)
     co_return permission_denied("tenant.suspended", "The tenant is suspended; ask the platform's operators.");
   out.tenant = access.id;

@@ -44,7 +44,7 @@ class FakeIdentity final : public Authenticator, public TenantDirectory {
       co_return TenantAccess{*Uuid::parse(id_of(tenant, 0)), "tenant-" + std::to_string(tenant),
                              principal.platform_admin ? Role::kPlatformAdmin : role, state};
     }
-    co_return not_found("tenant.not_found", "There is no such tenant, or you are not a member of it.");
+    co_return not_found("tenant.not_found", "There is no such tenant, or you are not one of its members.");
   }
 
   Role role = Role::kTenantMember;

@@ -165,6 +165,7 @@ class Server {
   std::unique_ptr<api::Middleware> middleware_;
   std::unique_ptr<api::HttpMetrics> http_metrics_;
   std::unique_ptr<net::HttpServer> http_;
+  bool probed_ = false;
   TaskScope background_;
 };
 
@@ -187,6 +188,11 @@ asio::awaitable<Status> Server::prepare_data() {
       co_return invalid_argument("settings.bad_value", "image",
                                  "image must be name=folder, not '" + std::string(one) + "'.");
     PHX_CO_TRY(auto image, qemu::load_micro_image(std::string(one.substr(equals + 1))));
+    if (settings_.accelerator == "auto" && !probed_) {
+      PHX_CO_TRY(const auto probe, co_await hypervisor_.probe_accelerator(image));
+      log_event(LogLevel::kInfo, "server.accelerator", {{"accelerator", probe.accelerator}, {"detail", probe.detail}});
+      probed_ = true;
+    }
     PHX_CO_CHECK(co_await compute_.ensure_image(
         std::string(one.substr(0, equals)), "Linux with a serial console, boots in seconds", std::move(image), ids_));
   }
@@ -256,7 +262,10 @@ asio::awaitable<void> Server::housekeeping() {
   for (;;) {
     if (const auto purged = co_await engine::purge_idempotency_keys(database_); !purged)
       log_error("housekeeping.idempotency_keys", purged.error());
-    if (const auto orphans = co_await machines_.sweep_orphans(true); !orphans)
+    if (const auto dropped = co_await engine::drop_old_events(database_, std::chrono::days(settings_.event_days));
+        !dropped)
+      log_error("housekeeping.events", dropped.error());
+    if (const auto orphans = co_await machines_.find_orphans(); !orphans)
       log_error("housekeeping.orphans", orphans.error());
     co_await sleep_for(1min);
   }

@@ -58,6 +58,8 @@ constexpr std::array kTable{
            "A session unused for so long ends."),
     number("session-absolute-hours", "PHOENIX_SESSION_ABSOLUTE_HOURS", &S::session_absolute_hours, "168", 1, 8760,
            "A session ends after so long, used or not."),
+    number("event-days", "PHOENIX_EVENT_DAYS", &S::event_days, "30", 1, 3650,
+           "How long the events log is kept; a live view that was away for longer reads its lists anew."),
     number("image-max-gib", "PHOENIX_IMAGE_MAX_GIB", &S::image_max_gib, "64", 1, 10240,
            "Largest disk image that may be imported."),
 };

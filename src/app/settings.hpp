@@ -38,6 +38,7 @@ struct Settings {
   std::int64_t session_idle_minutes = 0;
   std::int64_t session_absolute_hours = 0;
   std::int64_t image_max_gib = 0;
+  std::int64_t event_days = 0;
 };
 
 struct Setting {
