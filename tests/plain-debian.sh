@@ -8,8 +8,11 @@
 # `phoenix ctl`, and `./dev down`, each timed. It runs in mount, pid and ipc namespaces of its own with a small /dev and
 # a /dev/shm of 64 MB, as a container would have it: whatever happens, no process, mount or folder stays behind.
 #
-# Needs root, debootstrap and the registries. PLAIN_DEBIAN_CACHE=folder keeps downloaded packages between runs.
-# PLAIN_DEBIAN_CCACHE=folder lends a ccache; the first figure then says nothing about a cold build.
+# With 12 GB of memory free the system is made in memory, else below /var/tmp (4 GB).
+#
+# Needs root, debootstrap and the registries. PLAIN_DEBIAN_USER=name gives the commands to an ordinary user with sudo
+# instead of root. PLAIN_DEBIAN_CACHE=folder keeps downloaded packages between runs. PLAIN_DEBIAN_CCACHE=folder gives it
+# a copy of a ccache; the first figure then says nothing about a cold build.
 set -euo pipefail
 
 root=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
@@ -22,7 +25,10 @@ if [ -z "${PLAIN_DEBIAN_INSIDE:-}" ]; then
   command -v debootstrap >/dev/null || die "debootstrap is missing: apt-get install debootstrap"
   commit=$(git -C "$root" rev-parse --verify "${1:-HEAD}^{commit}")
   work=$(mktemp -d /var/tmp/plain-debian-XXXXXX)
-  trap 'rm -rf --one-file-system -- "$work"' EXIT
+  inside=
+  # Its first process ends with unshare, and everything else in the namespace with that one.
+  clear_away() { [ -z "$inside" ] || { kill -KILL "$inside"; wait "$inside"; } 2>/dev/null || :; rm -rf --one-file-system -- "$work"; }
+  trap clear_away EXIT
   trap 'exit 1' INT TERM HUP
   chmod 755 "$work"
   # Mirrors as apt itself understands its configuration, whatever the format of the files.
@@ -32,7 +38,10 @@ if [ -z "${PLAIN_DEBIAN_INSIDE:-}" ]; then
   apt-config dump | grep -E '^Acquire::(https?|ftp|Retries|Check-)' >"$work/apt.conf" || :
   status=0
   PLAIN_DEBIAN_INSIDE=$work PLAIN_DEBIAN_COMMIT=$commit \
-    unshare --mount --pid --ipc --fork --kill-child --propagation private -- "$root/tests/plain-debian.sh" || status=$?
+    unshare --mount --pid --ipc --fork --kill-child --propagation private -- "$root/tests/plain-debian.sh" &
+  inside=$!
+  wait "$inside" || status=$?
+  inside=
   exit $status
 fi
 
@@ -40,23 +49,35 @@ fi
 work=$PLAIN_DEBIAN_INSIDE
 system=$work/system
 mount -t proc proc /proc
+mkdir "$system"
+if [ "$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo)" -gt $((12 << 20)) ]; then
+  mount -t tmpfs -o mode=755,size=10g tmpfs "$system"
+fi
+user=${PLAIN_DEBIAN_USER:-root}
+if [ "$user" = root ]; then home=/root data=/var/lib/phoenix-dev; else home=/home/$user data=$home/.local/share/phoenix-dev; fi
 figures=()
 
-# timed NAME COMMAND…: runs it and keeps how long it took; its failure ends the run.
+# timed NAME COMMAND…: runs it and keeps how long it took. A failure ends the run, here or anywhere in the command.
+step=
+trap '[ $? = 0 ] || say "FAILED: $step"' EXIT
 timed() {
-  local name=$1 start=$EPOCHREALTIME took; shift
-  say "$name"
-  "$@" || die "failed: $name"
+  local start=$EPOCHREALTIME took
+  step=$1; shift
+  say "$step"
+  "$@"
   took=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
-  figures+=("$(printf '%6d.%d s  %s' $((took / 1000)) $((took % 1000 / 100)) "$name")")
+  figures+=("$(printf '%6d.%d s  %s' $((took / 1000)) $((took % 1000 / 100)) "$step")")
 }
 
+# in_debian COMMAND: as the newcomer, in the checkout.
 in_debian() {
   local pass=() name
+  # ccache takes the language of the messages into account.
+  [ -z "${PLAIN_DEBIAN_CCACHE:-}" ] || pass=("LANG=${LANG:-}")
   for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY NODE_EXTRA_CA_CERTS; do
     [ -z "${!name:-}" ] || pass+=("$name=${!name}")
   done
-  chroot "$system" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
+  chroot --userspec="$user" "$system" /usr/bin/env -i HOME=$home USER=$user PATH=/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
     ${pass[@]+"${pass[@]}"} ${address:+PHOENIX_LISTEN=$address} /bin/bash -c "cd '$root' && $1"
 }
 
@@ -64,7 +85,7 @@ bootstrap() {
   local mirror cache=()
   mirror=$(sed -n 's/^deb \(.*\) bookworm main$/\1/p' "$work/sources.list" | head -n 1)
   if [ -n "${PLAIN_DEBIAN_CACHE:-}" ]; then
-    mkdir -p "$PLAIN_DEBIAN_CACHE/apt" "$PLAIN_DEBIAN_CACHE/npm"
+    mkdir -p "$PLAIN_DEBIAN_CACHE/apt"
     cache=(--cache-dir "$(cd "$PLAIN_DEBIAN_CACHE/apt" && pwd)")
   fi
   debootstrap --variant=minbase ${cache[@]+"${cache[@]}"} bookworm "$system" "$mirror" >"$work/debootstrap.log" ||
@@ -76,7 +97,12 @@ furnish() {
   cp "$work/apt.conf" "$system/etc/apt/apt.conf.d/99machine"
   cp /etc/resolv.conf "$system/etc/resolv.conf"
   cp /etc/hosts "$system/etc/hosts"
-  [ ! -f "$HOME/.npmrc" ] || install -m 600 "$HOME/.npmrc" "$system/root/.npmrc"
+  if [ "$user" != root ]; then
+    chroot "$system" sh -c "apt-get update -qq && apt-get install -y -qq --no-install-recommends sudo" >/dev/null 2>&1
+    chroot "$system" useradd --create-home --shell /bin/bash "$user"
+    echo "$user ALL=(ALL) NOPASSWD: ALL" >"$system/etc/sudoers.d/newcomer"
+  fi
+  [ ! -f "$HOME/.npmrc" ] || cp "$HOME/.npmrc" "$system$home/.npmrc"
   # Taken into the trust store when ca-certificates is installed.
   mkdir -p "$system/usr/local/share/ca-certificates"
   find /usr/local/share/ca-certificates -name '*.crt' -exec cp {} "$system/usr/local/share/ca-certificates/" \;
@@ -96,16 +122,15 @@ furnish() {
 
   if [ -n "${PLAIN_DEBIAN_CACHE:-}" ]; then
     mount --bind "$PLAIN_DEBIAN_CACHE/apt" "$system/var/cache/apt/archives"
-    mkdir -p "$system/root/.npm"
-    mount --bind "$PLAIN_DEBIAN_CACHE/npm" "$system/root/.npm"
   fi
   if [ -n "${PLAIN_DEBIAN_CCACHE:-}" ]; then
-    mkdir -p "$system/root/.cache/ccache"
-    mount --bind "$PLAIN_DEBIAN_CCACHE" "$system/root/.cache/ccache"
+    mkdir -p "$system$home/.cache"
+    cp -R "$PLAIN_DEBIAN_CCACHE" "$system$home/.cache/ccache"
   fi
-  # At the path it has here, so that a lent ccache fits.
+  # At the path it has here, so that the ccache fits.
   mkdir -p "$system$root"
   git -C "$root" archive "$PLAIN_DEBIAN_COMMIT" | tar -x -C "$system$root"
+  [ "$user" = root ] || chroot "$system" chown -R "$user:$user" "$home" "$root"
 }
 
 # A port that is free now: other servers may run on this machine, and the network is shared with it.
@@ -115,15 +140,17 @@ free_port() {
   echo "$port"
 }
 
-ctl="build/phoenix ctl --data /var/lib/phoenix-dev"
+ctl="build/phoenix ctl --data $data"
 
 portal_answers() {
-  in_debian "exec 3<>/dev/tcp/${address/://} && printf 'GET / HTTP/1.1\r\nHost: $address\r\nConnection: close\r\n\r\n' >&3 && cat <&3" |
-    tee "$work/portal" | head -n 1 | grep -q ' 200 ' && grep -q '<div id=' "$work/portal"
+  in_debian "exec 3<>/dev/tcp/${address/://} && printf 'GET / HTTP/1.1\r\nHost: $address\r\nConnection: close\r\n\r\n' >&3 && cat <&3" >"$work/portal"
+  head -n 1 "$work/portal" | grep ' 200 '
+  grep -q '<div id=' "$work/portal"
 }
 
 guest_runs() {
-  in_debian "$ctl tenant create acme >/dev/null && $ctl --tenant acme vm create web-1 --image micro --wait" | tee "$work/vm"
+  in_debian "$ctl tenant create acme >/dev/null && $ctl --tenant acme vm create web-1 --image micro --wait" >"$work/vm"
+  grep -E '^(name|state|bootedAt): ' "$work/vm"
   grep -qx 'state: RUNNING' "$work/vm"
 }
 
@@ -147,5 +174,5 @@ timed "./dev reset" in_debian ./dev\ reset
 timed "no process is left" nothing_left
 
 echo
-say "$(git -C "$root" log -1 --format='%h %s' "$PLAIN_DEBIAN_COMMIT") on plain Debian $(cat "$system/etc/debian_version"), $(nproc) processors:"
+say "$(git -C "$root" log -1 --format='%h %s' "$PLAIN_DEBIAN_COMMIT") on plain Debian $(cat "$system/etc/debian_version") as $user, $(nproc) processors:"
 printf '%s\n' "${figures[@]}"

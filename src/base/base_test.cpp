@@ -46,8 +46,10 @@ TEST(Time, FormatsAndParses) {
   EXPECT_EQ(format_instant(Instant(-1us)), "1969-12-31T23:59:59.999999Z");
   EXPECT_EQ(*parse_instant("2009-02-13T23:31:30.123456789Z"), Instant(1'234'567'890'123'456us));
   EXPECT_EQ(*parse_instant("2009-02-14T01:31:30+02:00"), Instant(1'234'567'890s));
+  EXPECT_EQ(format_instant(*parse_instant("9999-12-31T23:59:59.999999Z")), "9999-12-31T23:59:59.999999Z");
   for (const char* bad : {"", "2009-02-30T00:00:00Z", "2009-02-13", "2009-02-13T25:00:00Z", "2009-02-13T23:31:30",
-                          "2009-02-13T23:31:30.Z", "2009-02-13T23:31:30Zjunk", "2009-02-13T23:31:30+2:00"})
+                          "2009-02-13T23:31:30.Z", "2009-02-13T23:31:30Zjunk", "2009-02-13T23:31:30+2:00",
+                          "0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"})
     EXPECT_FALSE(parse_instant(bad)) << bad;
   EXPECT_EQ(format_duration(252s), "4m 12s");
   EXPECT_EQ(format_duration(-61s), "-1m 01s");

@@ -6,6 +6,11 @@ namespace phx {
 
 using namespace std::chrono;
 
+namespace {
+constexpr Instant kFirst{sys_days(year(0) / January / 1)};
+constexpr Instant kEnd{sys_days(year(10'000) / January / 1)};
+}  // namespace
+
 Instant SystemClock::now() const { return time_point_cast<microseconds>(system_clock::now()); }
 Duration SystemClock::monotonic() const { return duration_cast<microseconds>(steady_clock::now().time_since_epoch()); }
 
@@ -73,7 +78,11 @@ Result<Instant> parse_instant(std::string_view text) {
   if (at != text.size()) return bad();
   const year_month_day date{year(y), month(static_cast<unsigned>(m)), day(static_cast<unsigned>(d))};
   if (!date.ok()) return bad();
-  return Instant(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second) + microseconds(micros) - offset;
+  const Instant parsed =
+      Instant(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second) + microseconds(micros) - offset;
+  // An offset may lead out of the years that RFC 3339 can write: format_instant() could not say it again.
+  if (parsed < kFirst || parsed >= kEnd) return bad();
+  return parsed;
 }
 
 std::string format_duration(Duration span) {

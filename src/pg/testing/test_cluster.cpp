@@ -119,6 +119,14 @@ EmbeddedCluster& cluster() {
     options.folder = scratch("main");
     options.durable = false;
     options.settings = {{"max_connections", "200"}, {"shared_buffers", "64MB"}, {"autovacuum", "off"}};
+    // The deep suite's sick database: what is written is flushed, every flush of a commit takes 2 ms longer, as on an
+    // ordinary disk, and next to nothing is kept in memory.
+    if (std::getenv("PHX_PGTEST_SICK")) {
+      options.durable = true;
+      options.settings["commit_delay"] = "2000";
+      options.settings["commit_siblings"] = "0";
+      options.settings["shared_buffers"] = "2MB";
+    }
     auto made = std::make_unique<EmbeddedCluster>(std::move(options));
     must(made->start(), "cluster");
     return made;
