@@ -192,7 +192,9 @@ void Simulation::call(ProcessId from, std::string label, Duration timeout, std::
   using std::chrono::milliseconds;
   const auto delivery = choose_delivery();
   auto answered = std::make_shared<bool>(false);
-  const auto answer = [this, from, label, answered, then](Reply reply) {
+  const auto incarnation = processes_[from].incarnation;
+  const auto answer = [this, from, incarnation, label, answered, then](Reply reply) {
+    if (processes_[from].incarnation != incarnation) return;  // whoever asked has crashed since
     after(from, between(milliseconds(1), milliseconds(40)), label + " answered",
           [answered, then, reply = std::move(reply)]() mutable {
             if (std::exchange(*answered, true)) return;

@@ -14,6 +14,11 @@ engine::sim::WorldEntry canary_world();
 /// The same with completions that do not ask for the fence: the checks must notice.
 engine::sim::WorldEntry unfenced_canary_world();
 
+/// Machines: the reconciler with its workers and a host.
+engine::sim::WorldEntry compute_world();
+/// The same with a fault each, which the checks must notice.
+std::vector<engine::sim::WorldEntry> compute_canaries();
+
 std::vector<engine::sim::WorldEntry> worlds();
 
 }  // namespace phx::sim_worlds
