@@ -110,10 +110,10 @@ test('a firing rule becomes an alert and an incident of the tenant', { timeout: 
 
 test('an alert by amtool arrives beside it', { timeout: patience }, async () => {
   const added = spawnSync('amtool', ['alert', 'add', `--alertmanager.url=http://127.0.0.1:${ports.alertmanager}`, 'alertname=DiskFull',
-                                     'severity=warning', 'host=db "1"\\ä', '--annotation=summary=the disk is full'], { encoding: 'utf8' });
+                                     'severity=warning', String.raw`host="db \"1\" \\ ä"`, '--annotation=summary=the disk is full'], { encoding: 'utf8' });
   assert.equal(added.status, 0, added.stdout + added.stderr);
   const alert = await until('the alert', () => alertNamed('DiskFull'));
-  assert.equal(alert.labels.host, 'db "1"\\ä');
+  assert.equal(alert.labels.host, String.raw`db "1" \ ä`);
   assert.equal((await alertNamed('BystanderDown')).status, 'FIRING');
 });
 
