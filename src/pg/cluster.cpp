@@ -432,8 +432,9 @@ Result<EmbeddedCluster::Live> EmbeddedCluster::start_server() const {
   options.env.push_back("PG_OOM_ADJUST_VALUE=0");
   // A pid file whose pid now is another process of the same account would block the start. PostgreSQL takes a lock file
   // for stale when it names the pid of its own grandparent, which a start script may declare. We just proved that this
-  // process does not live in our data folder, so it is not our server.
-  if (const auto stale = read_pid_file(data_folder()); stale && identify_process(stale->pid))
+  // process does not live in our data folder, so it is not our server. A dead one that nobody has waited for yet counts
+  // too: it answers signal 0, which is all that PostgreSQL asks.
+  if (const auto stale = read_pid_file(data_folder()); stale && (::kill(stale->pid, 0) == 0 || errno == EPERM))
     options.env.push_back(fmt::format("PG_GRANDPARENT_PID={}", stale->pid));
   // Under systemd a service's children end with its unit: the server gets a scope of its own. systemd-run executes it
   // in place, so the pid stays.
