@@ -211,7 +211,7 @@ asio::awaitable<void> Sequencer::run() {
     else if (*has_rows)
       moved = co_await move_batch();
     if (!moved) {
-      log_error("sequencer.failed", moved.error());
+      if (moved.error().code() != Code::kCancelled) log_error("sequencer.failed", moved.error());
       // The database is away or busy: a nudge must not make us hammer it.
       pause = std::min<std::chrono::milliseconds>(std::max(pause * 2, options_.idle_pause), 2s);
       co_await sleep_for(pause);
@@ -258,7 +258,7 @@ asio::awaitable<void> EventFeed::run() {
     dirty_ = false;
     auto more = co_await read_page();
     if (!more) {
-      log_error("event_feed.read_failed", more.error());
+      if (more.error().code() != Code::kCancelled) log_error("event_feed.read_failed", more.error());
       dirty_ = true;
       co_await sleep_for(pause);
       pause = std::min(pause * 2, std::chrono::milliseconds(2s));
