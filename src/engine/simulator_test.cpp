@@ -81,6 +81,49 @@ TEST(Simulator, EachFaultStrikes) {
   EXPECT_EQ(points, (std::set<std::string>{"counter.after_commit", "counter.before_commit"}));
 }
 
+/// What a process asked before it crashed is not answered to the one that was booted after it.
+class ForgetfulWorld : public World {
+ public:
+  explicit ForgetfulWorld(Simulation& simulation) : sim_(simulation) {}
+  void start() override {
+    process_ = sim_.add_process("asker", [this] {
+      ++boots_;
+      ask();
+    });
+  }
+  void check() override {}
+  bool settled() const override { return true; }
+  void check_settled() override {}
+
+ private:
+  void ask() {
+    sim_.call<int>(
+        process_, "ask", 1s, [] { return 1; },
+        [this, boots = boots_](std::optional<int>) { sim_.require(boots == boots_, "answered another"); });
+    sim_.after(process_, 50ms, "ask", [this] {
+      sim_.crash_point("asked");
+      ask();
+    });
+  }
+
+  Simulation& sim_;
+  ProcessId process_ = 0;
+  int boots_ = 0;
+};
+
+TEST(Simulator, AnAnswerDoesNotOutliveWhoAsked) {
+  WorldEntry forgetful;
+  forgetful.name = "forgetful";
+  forgetful.make = [](Simulation& simulation) { return std::make_unique<ForgetfulWorld>(simulation); };
+  std::uint64_t crashes = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto result = run(forgetful, seed);
+    EXPECT_FALSE(result.failure) << *result.failure;
+    for (const auto& [point, count] : result.crashes) crashes += count;
+  }
+  EXPECT_GT(crashes, 0u);
+}
+
 /// Nothing is scheduled: the run must say so instead of passing.
 class SilentWorld : public World {
  public:

@@ -638,7 +638,7 @@ class ComputeWorld : public engine::sim::World {
     switch (action) {
       case Action::kProvision:
         if (fails) return Error(Code::kQuotaExceeded, "hypervisor.disk_full", "The host's disk is full.");
-        sim_.require(store_.machines.contains(id), "a disk was made for a machine that no record knows");
+        require_start_wanted(id, "a disk was made");
         if (!guest.disk) guest.deaf = sim_.random().chance(1, 3);
         guest.disk = true;
         return {};
@@ -677,10 +677,14 @@ class ComputeWorld : public engine::sim::World {
     return {};
   }
 
-  void started(const Uuid& id, Guest& guest) {
+  void require_start_wanted(const Uuid& id, std::string_view what) {
     const auto record = store_.machines.find(id);
-    sim_.require(record != store_.machines.end(), "a deleted guest was started");
-    sim_.require(record->second.machine.start_wanted(), "a guest was started that nobody wanted started");
+    sim_.require(record != store_.machines.end(), fmt::format("{} for a machine that is deleted", what));
+    sim_.require(record->second.machine.start_wanted(), fmt::format("{} that nobody wanted", what));
+  }
+
+  void started(const Uuid& id, Guest& guest) {
+    require_start_wanted(id, "a guest was started");
     note(guest);
     guest.processes += 1;
     guest.born += 1;

@@ -97,10 +97,11 @@ Decision without_disk(const Machine& machine) {
   if (machine.provisioned)
     return troubled(MachineState::kLost, "The machine's disk is gone from its host.",
                     "Delete the machine, or put its disk back from a backup.");
-  if (machine.desired == DesiredState::kStopped && !machine.start_wanted()) {
+  if (!machine.start_wanted()) {
     Decision d = settled(MachineState::kStopped);
     d.reason = "The machine's disk has not been made.";
     d.next_action = "Start the machine to try again, or delete it.";
+    if (machine.desired != DesiredState::kStopped) d.new_desired = DesiredState::kStopped;
     return d;
   }
   return act(Action::kProvision, MachineState::kProvisioning, "making the disk", 20);

@@ -309,6 +309,16 @@ TEST(Round, ADiskThatCouldNotBeMadeIsNotTriedForEver) {
   EXPECT_FALSE(next.decision.reason.empty());
 }
 
+TEST(Round, PausingWhatWasNeverMadeFailsAndMakesNothing) {
+  Machine m = wanted(DesiredState::kPaused);
+  m.provisioned = false;
+  const auto pause = operation("vm.pause", kRunning);
+  const auto round = begin_round(m, {pause}, seen(Presence::kAbsent), kNow);
+  EXPECT_EQ(round.decision.action, Action::kNone);
+  EXPECT_EQ(round.machine.desired, DesiredState::kStopped);
+  EXPECT_EQ(after(pause, round.operations.at(0)), kFailed);
+}
+
 TEST(Round, TheMachinesEndIsASuccessOnlyForItsDeletion) {
   const auto start = operation("vm.start", kPending);
   const auto gone = operation("vm.delete", kRunning);
