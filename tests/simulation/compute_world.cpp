@@ -93,8 +93,10 @@ class ComputeWorld : public engine::sim::World {
   ComputeWorld(Simulation& simulation, Flaws flaws) : sim_(simulation), flaws_(flaws) {}
 
   void start() override {
-    // Left over from a database that was lost.
-    guests_[sim_.new_id()].disk = true;
+    // Of a database that was lost: nobody may touch it.
+    stray_ = sim_.new_id();
+    guests_[stray_].disk = true;
+    guests_[stray_].processes = 1;
     api_ = sim_.add_process("api", [] {});
     for (int i = 0; i < 2; ++i) {
       workers_.emplace_back();
@@ -115,6 +117,7 @@ class ComputeWorld : public engine::sim::World {
     int used = 0;
     for (const auto& [id, record] : store_.machines) used += record.vcpus;
     sim_.require(used == store_.quota_used && used <= kQuota, "the quota is not what the machines take");
+    sim_.require(guests_[stray_].disk && guests_[stray_].processes == 1, "somebody else's guest was touched");
     for (const auto& [id, guest] : guests_) {
       sim_.require(guest.processes <= 1, "two processes of one guest");
       sim_.require(!guest.present() || !store_.forgotten.contains(id), "something of a deleted machine is there");
@@ -133,7 +136,8 @@ class ComputeWorld : public engine::sim::World {
   void check_settled() override {
     for (const auto& key : answered_) sim_.require(store_.keys.contains(key), "an accepted intent was lost");
     for (const auto& [id, guest] : guests_)
-      sim_.require(!guest.present() || store_.machines.contains(id), "the host has a guest that no record knows");
+      sim_.require(!guest.present() || id == stray_ || store_.machines.contains(id),
+                   "the host has a guest that no record knows");
     for (const auto& [id, record] : store_.machines) {
       sim_.probe(fmt::format("machine.{}", to_string(record.machine.state)));
       const bool trouble =
@@ -366,7 +370,6 @@ class ComputeWorld : public engine::sim::World {
 
   void boot(Worker& worker) {
     worker.held.clear();
-    sweep_orphans();
     claim(worker);
     probe(worker);
     sim_.after(worker.id, kLease / 4, "heartbeat", [this, &worker] { heartbeat(worker); });
@@ -443,16 +446,6 @@ class ComputeWorld : public engine::sim::World {
       for (const auto& [id, record] : store.machines) wake(store, id);
       return !store.machines.empty();
     });
-  }
-
-  void sweep_orphans() {
-    for (auto& [id, guest] : guests_) {
-      if (!guest.present() || store_.machines.contains(id)) continue;
-      sim_.probe("orphan.removed");
-      note(guest);
-      guest.disk = false;
-      guest.processes = 0;
-    }
   }
 
   void observe(Worker& worker, const ClaimedWork& work, int round) {
@@ -708,7 +701,7 @@ class ComputeWorld : public engine::sim::World {
     if (!sim_.faults_on()) return;
     std::vector<Uuid> alive;
     for (const auto& [id, guest] : guests_)
-      if (guest.processes > 0) alive.push_back(id);
+      if (guest.processes > 0 && id != stray_) alive.push_back(id);
     if (!alive.empty()) {
       const Uuid id = alive[sim_.random().below(alive.size())];
       switch (sim_.random().below(4)) {
@@ -725,6 +718,7 @@ class ComputeWorld : public engine::sim::World {
   Flaws flaws_;
   Store store_;
   std::map<Uuid, Guest> guests_;
+  Uuid stray_;
   ProcessId api_ = 0;
   ProcessId sweeper_ = 0;
   std::deque<Worker> workers_;
@@ -781,7 +775,6 @@ engine::sim::WorldEntry compute_world() {
                   "operation.deadline",
                   "api.replayed",
                   "quota.exceeded",
-                  "orphan.removed",
                   "work.taken_over",
                   "work.lease_lost",
                   "work.lease_ran_out_here",
