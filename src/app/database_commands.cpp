@@ -48,6 +48,11 @@ Status migrate_up(const Settings& settings) {
 }
 
 Status migrate_down(const Settings& settings, int to) {
+  PHX_TRY(const DataFolder folder, DataFolder::open(settings.data));
+  if (const auto server = folder.server())
+    return Error(Code::kFailedPrecondition, "migrate.server_runs",
+                 "A server (pid " + std::to_string(server->pid) + ") works with this schema.")
+        .with_next_action("Stop the server first.");
   return with_owner(settings, [to](pg::Migrator& migrator) -> Status {
     PHX_TRY(const auto taken_back, migrator.down(to));
     std::cout << taken_back.size() << " taken back\n";

@@ -211,7 +211,9 @@ class Session {
     return named(file, "up", finish(std::move(status)));
   }
 
-  Status take_back(const EmbeddedMigration& file) {
+  /// Refuses what cannot be taken back before anything else is. Data may still come in between, and a guard may read
+  /// what only the taking back of later files restores: each is asked again, under locks, when its turn comes.
+  Status may_take_back(const EmbeddedMigration& file) {
     PHX_TRY(const auto parsed, parse(file));
     if (!parsed.irreversible.empty())
       return refused("migrate.irreversible",
@@ -219,6 +221,13 @@ class Session {
     if (!parsed.guarded)
       return refused("migrate.would_lose_data",
                      fmt::format("Migration {} has no down-guard, so taking it back may lose data.", file.name));
+    for (const auto& guard : parsed.guards)
+      if (const auto rows = connection_.execute(guard); rows && !rows->empty()) return loses_data(file, guard);
+    return {};
+  }
+
+  Status take_back(const EmbeddedMigration& file) {
+    PHX_TRY(const auto parsed, parse(file));
     PHX_CHECK(connection_.script("begin"));
     return named(file, "down", finish(guarded_down(file, parsed)));
   }
@@ -234,14 +243,17 @@ class Session {
   Session(SyncConnection connection, std::span<const EmbeddedMigration> files)
       : connection_(std::move(connection)), files_(files) {}
 
+  static Error loses_data(const EmbeddedMigration& file, std::string_view guard) {
+    return refused(
+        "migrate.would_lose_data",
+        fmt::format("Migration {} cannot be taken back: \"{}\" finds data that would be lost.", file.name, guard));
+  }
+
   Status guarded_down(const EmbeddedMigration& file, const Parsed& parsed) {
     PHX_TRY(const auto locked, connection_.execute(sql::pg::lock_tables));
     for (const auto& guard : parsed.guards) {
       PHX_TRY(const auto rows, connection_.execute(guard));
-      if (!rows.empty())
-        return refused(
-            "migrate.would_lose_data",
-            fmt::format("Migration {} cannot be taken back: \"{}\" finds data that would be lost.", file.name, guard));
+      if (!rows.empty()) return loses_data(file, guard);
     }
     PHX_CHECK(connection_.script(parsed.down));
     PHX_TRY(const auto rows, connection_.execute(sql::pg::migration_delete, Params::of(file.number)));
@@ -291,7 +303,7 @@ Result<std::vector<int>> Migrator::down(int target) {
   PHX_TRY(auto session, Session::open(conninfo_, files_));
   PHX_CHECK(session.lock());
   PHX_CHECK(session.load());
-  std::vector<int> done;
+  std::vector<const EmbeddedMigration*> wanted;
   for (auto it = session.applied().rbegin(); it != session.applied().rend() && it->first > target; ++it) {
     const auto* file = session.find(it->first);
     if (!file)
@@ -300,6 +312,11 @@ Result<std::vector<int>> Migrator::down(int target) {
                                  it->second.name));
     if (file->sha256 != it->second.sha256)
       return refused("migrate.edited", fmt::format("Migration {} was changed after it had been applied.", file->name));
+    PHX_CHECK(session.may_take_back(*file));
+    wanted.push_back(file);
+  }
+  std::vector<int> done;
+  for (const auto* file : wanted) {
     PHX_CHECK(session.take_back(*file));
     log_event(LogLevel::kInfo, "migrate.taken_back", {{"migration", file->name}});
     done.push_back(file->number);

