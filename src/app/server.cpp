@@ -335,6 +335,8 @@ Result<pg::Endpoints> external_endpoints(const Settings& settings) {
 
 Status serve(const Settings& settings) {
   std::signal(SIGPIPE, SIG_IGN);
+  // Before a database is made or started for it.
+  if (const auto address = parse_listen(settings.listen); !address) return address.error();
   PHX_TRY(DataFolder folder, DataFolder::open(settings.data));
   if (const auto other = folder.server())
     return Error(Code::kFailedPrecondition, "serve.running",
