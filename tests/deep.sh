@@ -49,7 +49,7 @@ step_chaos() {
 }
 
 about_sick_database="every database test on a database with a slow disk and next to no memory"
-step_sick_database() { PHX_PGTEST_SICK=1 ctest --test-dir build --output-on-failure -L pg --timeout 1800; }
+step_sick_database() { PHX_PGTEST_SICK=1 ctest --test-dir build --output-on-failure -L pg; }
 
 about_fuzz="${FUZZ_SECONDS:-60} s of each fuzz target"
 step_fuzz() {

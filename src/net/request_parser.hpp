@@ -56,7 +56,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override;
   std::size_t on_body_impl(string_view body, error_code&) override;
-  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+  void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override { chunk_begun_ = true; }
   std::size_t on_chunk_body_impl(std::uint64_t, string_view body, error_code&) override;
   void on_finish_impl(error_code&) override {}
 
@@ -66,6 +66,7 @@ class RequestParser final : private boost::beast::http::basic_parser<true> {
   std::size_t lines_ = 0;       // whole lines seen; the first is the request line
   bool header_done_ = false;
   bool wants_continue_ = false;
+  bool chunk_begun_ = false;
   std::size_t wire_bytes_ = 0;  // of the body as sent, with chunk framing
 };
 
