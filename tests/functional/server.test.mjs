@@ -134,6 +134,7 @@ test('settings: printed, masked, refused when unknown or wrong', async () => {
     assert.notEqual(answer.code, 0);
     assert.match(answer.stderr + answer.stdout, what);
   }
+  assert.ok(!fs.existsSync(data), 'nothing was made for it');
   fs.mkdirSync(data, { recursive: true });
   fs.writeFileSync(path.join(data, 'phoenix.conf'), '# comment\nprobe-every-ms = 700\nbogus = 1\n');
   const file = await run(['serve', '--print-config', '--data', data]);
