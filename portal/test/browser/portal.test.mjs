@@ -5,6 +5,8 @@ import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { axe, launch } from "../browser-kit.mjs";
 import { startMock } from "../mock/server.mjs";
 
+// Judged by what happens, never by how fast: a loaded machine takes its time.
+const patience = 45_000;
 const password = "correct horse battery";
 let browser;
 let mock;
@@ -16,7 +18,7 @@ const badge = () => page.getByTestId("connection");
 const machine = (name) => [...mock.world.tables.VirtualMachine.values()].find((one) => one.name === name);
 const acme = () => [...mock.world.tables.Tenant.values()].find((one) => one.name === "acme");
 
-async function until(what, check, ms = 8000) {
+async function until(what, check, ms = patience) {
   const end = Date.now() + ms;
   for (;;) {
     if (await check()) return;
@@ -24,8 +26,8 @@ async function until(what, check, ms = 8000) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
-const seen = (locator, ms = 8000) => locator.first().waitFor({ timeout: ms });
-const live = () => page.locator('[data-testid="connection"][data-phase="live"]').waitFor({ timeout: 8000 });
+const seen = (locator, ms = patience) => locator.first().waitFor({ timeout: ms });
+const live = () => page.locator('[data-testid="connection"][data-phase="live"]').waitFor({ timeout: patience });
 
 async function fresh(options) {
   mock = await startMock({ stepMs: 250, ...options });
@@ -94,7 +96,7 @@ describe("a newcomer", () => {
     await seen(page.getByText("Stop of web-1 requested."));
     await until("it stops", async () => (await state.textContent()).includes("Stopped"));
     await seen(page.getByText("The guest is not running"));
-    await seen(terminal.getByText("Linux web-1 6.1.0 x86_64"), 1000);
+    await seen(terminal.getByText("Linux web-1 6.1.0 x86_64"));
 
     await page.getByRole("button", { name: "More actions" }).click();
     await page.getByRole("menuitem", { name: "Delete" }).click();
@@ -137,9 +139,9 @@ describe("an incident", () => {
     await page.waitForURL(/incidents\/INC-6/);
     const clock = page.getByTestId("response-clock");
     const first = await clock.textContent();
-    await until("the clock counts", async () => (await clock.textContent()) !== first, 3000);
+    await until("the clock counts", async () => (await clock.textContent()) !== first);
     await page.getByRole("button", { name: "Acknowledge" }).click();
-    await until("the clock stops", async () => /Met in/.test(await clock.textContent()), 1000);
+    await until("the clock stops", async () => /Met in/.test(await clock.textContent()));
     await seen(page.getByText("ama@sankofa.example took the incident."));
 
     await seen(page.getByTestId("guest-state").getByText("Lost"));
@@ -226,11 +228,13 @@ describe("live lists", () => {
     await page.mouse.wheel(0, 700);
     await until("it scrolled", () => grid.evaluate((one) => one.scrollTop > 300));
     const before = await grid.evaluate((one) => one.scrollTop);
-    const text = await rows("Virtual machines").nth(20).textContent();
+    // The name alone: how long ago it was seen goes on counting.
+    const nameOf = (one) => one.getByRole("gridcell").first().textContent();
+    const name = await nameOf(rows("Virtual machines").nth(20));
     many(50, "aa-");
     await seen(page.getByRole("button", { name: "50 new" }));
     assert.equal(await grid.evaluate((one) => one.scrollTop), before);
-    assert.equal(await rows("Virtual machines").nth(20).textContent(), text);
+    assert.equal(await nameOf(rows("Virtual machines").nth(20)), name);
     await page.getByRole("button", { name: "50 new" }).click();
     await seen(row("Virtual machines", "aa-000"));
     assert.equal(await grid.evaluate((one) => one.scrollTop), 0);
@@ -286,7 +290,7 @@ describe("the connection badge", () => {
     });
     mock.control.refuseSockets = true;
     mock.dropSockets();
-    await seen(badge().getByText(/Stale since/), 3000);
+    await seen(badge().getByText(/Stale since/));
     mock.world.update("VirtualMachine", machine("batch-1").id, { state: "LOST" });
     mock.world.remove("VirtualMachine", machine("web-2").id);
     mock.control.refuseSockets = false;
@@ -305,7 +309,7 @@ describe("the connection badge", () => {
     await live();
     mock.control.refuseSockets = true;
     mock.dropSockets();
-    await seen(badge().getByText(/Stale since/), 3000);
+    await seen(badge().getByText(/Stale since/));
     mock.world.update("VirtualMachine", machine("batch-1").id, { state: "PAUSED" });
     mock.world.forget();
     mock.control.refuseSockets = false;
