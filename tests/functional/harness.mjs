@@ -91,7 +91,12 @@ function sweep() {
   for (const world of worlds) {
     spawnSync(binary, ['down', '--data', world.data], { timeout: 90_000, env: cleanEnvironment() });
     for (const { pid } of processesOf(world.base)) try { process.kill(pid, 'SIGKILL'); } catch { /* it ended meanwhile */ }
-    if (!process.env.PHX_KEEP) fs.rmSync(world.base, { recursive: true, force: true, maxRetries: 5 });
+    if (process.env.PHX_KEEP) continue;
+    try {
+      fs.rmSync(world.base, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    } catch (error) {
+      console.error(`${world.base} is left: ${error.message}`);
+    }
   }
   worlds.clear();
 }
@@ -211,7 +216,7 @@ export class World {
       assert.equal(down.code, 0, `down: ${down.stdout}${down.stderr}`);
       assert.deepEqual(processesOf(this.base), [], 'processes of the data folder are left');
       if (process.env.PHX_KEEP) return;
-      fs.rmSync(this.base, { recursive: true, maxRetries: 5 });
+      fs.rmSync(this.base, { recursive: true, maxRetries: 20, retryDelay: 100 });
       worlds.delete(this);
     } catch (error) {
       console.error(`--- the end of ${this.serving?.log}:\n${this.log().split('\n').slice(-40).join('\n')}`);
