@@ -54,7 +54,9 @@ class Arena {
     return {static_cast<const T*>(to), count};
   }
   template <class T>
-  const T* copy(const T& from) { return copy(&from, 1).begin(); }
+  const T* copy(const T& from) {
+    return copy(&from, 1).begin();
+  }
   std::string_view copy(std::string_view text) {
     if (text.empty()) return {};
     char* to = static_cast<char*>(allocate(text.size()));

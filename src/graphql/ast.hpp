@@ -34,12 +34,12 @@ enum class ValueKind : std::uint8_t { kNull, kInt, kFloat, kString, kBoolean, kE
 
 struct Value {
   ValueKind kind = ValueKind::kNull;
-  bool boolean = false;       ///< kBoolean
-  std::uint32_t offset = 0;   ///< where it begins …
-  std::uint32_t end = 0;      ///< … and the byte after its last token, so that a literal can be cut out
-  std::string_view text;      ///< number as written, string after escapes, enum value, or variable name without '$'
-  List<Value> items;          ///< kList
-  List<ObjectField> fields;   ///< kObject
+  bool boolean = false;      ///< kBoolean
+  std::uint32_t offset = 0;  ///< where it begins …
+  std::uint32_t end = 0;     ///< … and the byte after its last token, so that a literal can be cut out
+  std::string_view text;     ///< number as written, string after escapes, enum value, or variable name without '$'
+  List<Value> items;         ///< kList
+  List<ObjectField> fields;  ///< kObject
 };
 
 struct ObjectField {

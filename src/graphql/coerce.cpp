@@ -38,8 +38,7 @@ std::optional<std::int64_t> parse_int64(std::string_view text) {
   return value;
 }
 
-std::optional<json::value> literal_scalar(const ast::Value& literal, Scalar scalar,
-                                          const json::object* variables) {
+std::optional<json::value> literal_scalar(const ast::Value& literal, Scalar scalar, const json::object* variables) {
   switch (scalar) {
     case Scalar::kInt:
       if (literal.kind == ValueKind::kInt)
@@ -285,8 +284,7 @@ std::optional<json::value> coerce_literal(const ast::Value& literal, TypeRef typ
     case TypeKind::kInputObject: return literal_object(literal, named, variables);
     case TypeKind::kScalar: return literal_scalar(literal, named.scalar, variables);
     case TypeKind::kEnum:
-      if (literal.kind == ValueKind::kEnum && named.value(literal.text))
-        return json::value(json::string(literal.text));
+      if (literal.kind == ValueKind::kEnum && named.value(literal.text)) return json::value(json::string(literal.text));
       return std::nullopt;
     default: return std::nullopt;
   }
@@ -301,8 +299,7 @@ std::expected<json::object, GraphqlError> coerce_arguments(const std::vector<Inp
     const ast::Value* literal = nullptr;
     for (const auto& argument : given)
       if (argument.name.text == definition.name) literal = &argument.value;
-    bool absent =
-        literal == nullptr || (literal->kind == ValueKind::kVariable && !variables.contains(literal->text));
+    bool absent = literal == nullptr || (literal->kind == ValueKind::kVariable && !variables.contains(literal->text));
     if (absent) {
       if (definition.default_value) {
         out.emplace(definition.name, *definition.default_value);
@@ -344,16 +341,20 @@ std::expected<json::object, std::vector<GraphqlError>> coerce_variables(const Sc
     if (given == nullptr) {
       if (definition.default_value != nullptr) {
         auto value = coerce_literal(*definition.default_value, type, nullptr);
-        if (value) out.emplace(name, std::move(*value));
-        else fail(definition, fmt::format("The default of \"${}\" is no value of {}.", name, type.to_string()));
+        if (value)
+          out.emplace(name, std::move(*value));
+        else
+          fail(definition, fmt::format("The default of \"${}\" is no value of {}.", name, type.to_string()));
       } else if (type.is_non_null()) {
         fail(definition, fmt::format("Variable \"${}\" of type {} is missing.", name, type.to_string()));
       }
       continue;
     }
     auto value = coerce_input(*given, type);
-    if (value) out.emplace(name, std::move(*value));
-    else fail(definition, fmt::format("Variable \"${}\" is invalid. {}", name, value.error()));
+    if (value)
+      out.emplace(name, std::move(*value));
+    else
+      fail(definition, fmt::format("Variable \"${}\" is invalid. {}", name, value.error()));
   }
   if (!errors.empty()) return std::unexpected(std::move(errors));
   return out;

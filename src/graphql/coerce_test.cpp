@@ -57,10 +57,21 @@ TEST(CoerceInput, TakesWhatTheTypesTake) {
 }
 
 TEST(CoerceInput, RefusesTheRest) {
-  for (auto [raw, as] : std::initializer_list<std::pair<const char*, const char*>>{
-           {"2147483648", "Int"}, {"1.5", "Int"},   {"\"5\"", "Int"}, {"true", "Int"},  {"\"1\"", "Float"},
-           {"5", "String"},       {"1", "Boolean"}, {"true", "ID"},   {"1.5", "ID"},    {"\"C\"", "E"},
-           {"1", "E"},            {"null", "Int!"}, {"[1]", "Int"},   {"[null]", "[Int!]"}, {"1", "In"}})
+  for (auto [raw, as] : std::initializer_list<std::pair<const char*, const char*>>{{"2147483648", "Int"},
+                                                                                   {"1.5", "Int"},
+                                                                                   {"\"5\"", "Int"},
+                                                                                   {"true", "Int"},
+                                                                                   {"\"1\"", "Float"},
+                                                                                   {"5", "String"},
+                                                                                   {"1", "Boolean"},
+                                                                                   {"true", "ID"},
+                                                                                   {"1.5", "ID"},
+                                                                                   {"\"C\"", "E"},
+                                                                                   {"1", "E"},
+                                                                                   {"null", "Int!"},
+                                                                                   {"[1]", "Int"},
+                                                                                   {"[null]", "[Int!]"},
+                                                                                   {"1", "In"}})
     EXPECT_THAT(input(raw, as), HasSubstr("! ")) << raw << " as " << as;
 }
 
@@ -108,8 +119,8 @@ TEST(CoerceLiteral, AbsentVariablesLeaveDefaultsInPlace) {
 std::string arguments(std::string_view written, const json::object& variables = {}) {
   auto document = parse_document("{ f" + std::string(written) + " }");
   const auto& selection = document->operations[0].selections[0];
-  auto out = coerce_arguments(schema().root(OperationKind::kQuery)->field("f")->arguments, selection.arguments, variables,
-                              *document, selection.offset);
+  auto out = coerce_arguments(schema().root(OperationKind::kQuery)->field("f")->arguments, selection.arguments,
+                              variables, *document, selection.offset);
   return out ? json::serialize(*out) : "! " + out.error().message;
 }
 

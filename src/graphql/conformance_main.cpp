@@ -50,8 +50,10 @@ class CaseReader final : public ValueReader {
     std::string key = "null";
     if (const auto* argument = field.arguments.if_contains(by->get_string()); argument && !argument->is_null()) {
       key.clear();
-      if (argument->is_string()) key = argument->get_string();
-      else write_json(key, *argument);
+      if (argument->is_string())
+        key = argument->get_string();
+      else
+        write_json(key, *argument);
     }
     const auto* picked = values->get_object().if_contains(key);
     if (picked == nullptr) picked = object->if_contains("default");
@@ -197,9 +199,7 @@ int main(int argc, char** argv) {
     std::string answer;
     try {
       answer = answer_line(*schema, line);
-    } catch (const std::exception& failure) {
-      answer = bad_line(failure.what());
-    }
+    } catch (const std::exception& failure) { answer = bad_line(failure.what()); }
     std::cout << answer << std::endl;
   }
   return 0;

@@ -135,8 +135,10 @@ std::expected<std::vector<FieldGroup>, GraphqlError> Execution::collect(
         if (!field->arguments.empty()) {
           auto arguments =
               coerce_arguments(field->arguments, selection.arguments, variables_, *document_, selection.offset);
-          if (arguments) group.arguments = std::move(*arguments);
-          else group.error = std::move(arguments).error();
+          if (arguments)
+            group.arguments = std::move(*arguments);
+          else
+            group.error = std::move(arguments).error();
         }
         if (groups.size() > kFew && !by_key.empty()) by_key.emplace(group.key, groups.size());
         groups.push_back(std::move(group));
@@ -260,8 +262,10 @@ class Completion {
 
   void record(const FieldGroup& field, GraphqlError error) {
     for (const auto& step : path_) {
-      if (step.key.empty()) error.path.push_back(static_cast<std::int64_t>(step.index));
-      else error.path.push_back(json::string(step.key));
+      if (step.key.empty())
+        error.path.push_back(static_cast<std::int64_t>(step.index));
+      else
+        error.path.push_back(json::string(step.key));
     }
     if (error.locations.empty()) error.locations.push_back(execution_.document().location(field.nodes[0]->offset));
     response_.errors_.push_back(std::move(error));
@@ -300,8 +304,8 @@ class Completion {
         out_ += "null";
         return true;
       }
-      return wrong(field, fmt::format("{}.{} must not be null, but there is no value.", field.parent->name,
-                                      field.name()));
+      return wrong(field,
+                   fmt::format("{}.{} must not be null, but there is no value.", field.parent->name, field.name()));
     }
     std::size_t mark = out_.size();
     if (complete_some(field, type.nullable(), value)) return true;
@@ -374,10 +378,14 @@ class Completion {
     switch (type.scalar) {
       case Scalar::kCustom: write_json(out_, value); return true;
       case Scalar::kString:
-        if (value.is_string()) write_json_string(out_, view(value.get_string()));
-        else if (value.is_bool()) out_ += value.get_bool() ? "\"true\"" : "\"false\"";
-        else if (value.is_number()) quote_number(value);
-        else return wrong(field, "The value is no string.");
+        if (value.is_string())
+          write_json_string(out_, view(value.get_string()));
+        else if (value.is_bool())
+          out_ += value.get_bool() ? "\"true\"" : "\"false\"";
+        else if (value.is_number())
+          quote_number(value);
+        else
+          return wrong(field, "The value is no string.");
         return true;
       case Scalar::kBoolean:
         if (!value.is_bool()) return wrong(field, "The value is no boolean.");
@@ -467,8 +475,10 @@ void Response::add_introspection(const FieldGroup& field) {
     return;
   }
   auto value = introspect(execution_, field);
-  if (value) add(field, *value, kKeyReader);
-  else settle(Completion(*this, kKeyReader).failed_field(field, std::move(value).error()));
+  if (value)
+    add(field, *value, kKeyReader);
+  else
+    settle(Completion(*this, kKeyReader).failed_field(field, std::move(value).error()));
 }
 
 void Response::add_error(GraphqlError error) { errors_.push_back(std::move(error)); }
@@ -526,8 +536,10 @@ void execute(const Execution& execution, const json::value& root, const ValueRea
   auto fields = execution.root_fields();
   if (!fields) return response.fail(std::move(fields).error());
   for (const auto& field : *fields) {
-    if (is_introspection(field)) response.add_introspection(field);
-    else response.add_from(field, root, reader);
+    if (is_introspection(field))
+      response.add_introspection(field);
+    else
+      response.add_from(field, root, reader);
     if (response.failed()) return;
   }
 }
@@ -583,8 +595,10 @@ void write_json(std::string& out, const json::value& value) {
     case json::kind::int64: number(value.get_int64()); break;
     case json::kind::uint64: number(value.get_uint64()); break;
     case json::kind::double_:
-      if (std::isfinite(value.get_double())) number(value.get_double());
-      else out += "null";
+      if (std::isfinite(value.get_double()))
+        number(value.get_double());
+      else
+        out += "null";
       break;
     case json::kind::string: write_json_string(out, view(value.get_string())); break;
     case json::kind::array: {

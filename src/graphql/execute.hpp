@@ -45,12 +45,12 @@ namespace phx::graphql {
 
 /// All selections of one response key in one object, merged. Lives as long as its Execution.
 struct FieldGroup {
-  std::string_view key;                     ///< response key
-  const Field* field = nullptr;             ///< definition in the schema
-  const Type* parent = nullptr;             ///< object type it was collected for
-  std::vector<const ast::Selection*> nodes; ///< at least one
-  boost::json::object arguments;            ///< coerced
-  std::optional<GraphqlError> error;        ///< arguments could not be coerced: a field error
+  std::string_view key;                      ///< response key
+  const Field* field = nullptr;              ///< definition in the schema
+  const Type* parent = nullptr;              ///< object type it was collected for
+  std::vector<const ast::Selection*> nodes;  ///< at least one
+  boost::json::object arguments;             ///< coerced
+  std::optional<GraphqlError> error;         ///< arguments could not be coerced: a field error
 
   std::string_view name() const { return field->name; }
 
@@ -161,8 +161,7 @@ class Response {
 };
 
 /// Runs all root fields in order over one JSON root value, with introspection: the synchronous whole.
-void execute(const Execution& execution, const boost::json::value& root, const ValueReader& reader,
-             Response& response);
+void execute(const Execution& execution, const boost::json::value& root, const ValueReader& reader, Response& response);
 
 /// {"errors": […]} for request errors: nothing was executed, so there is no data.
 std::string request_errors(std::span<const GraphqlError> errors);

@@ -115,9 +115,10 @@ TEST(Prepare, ChoosesTheOperation) {
 }
 
 TEST(Execute, CompletesLeaves) {
-  EXPECT_EQ(run("{ vm { id name size state tags disk { gib boot } } }",
-                R"({"vm":{"id":7,"name":5,"size":2.0,"state":"ON","tags":["a",null,true],"disk":{"gib":1.5,"boot":false}}})"),
-            R"({"vm":{"id":"7","name":"5","size":2,"state":"ON","tags":["a",null,"true"],"disk":{"gib":1.5,"boot":false}}})");
+  EXPECT_EQ(
+      run("{ vm { id name size state tags disk { gib boot } } }",
+          R"({"vm":{"id":7,"name":5,"size":2.0,"state":"ON","tags":["a",null,true],"disk":{"gib":1.5,"boot":false}}})"),
+      R"({"vm":{"id":"7","name":"5","size":2,"state":"ON","tags":["a",null,"true"],"disk":{"gib":1.5,"boot":false}}})");
   EXPECT_EQ(run("{ any }", R"({"any":{"z":[1,{"a":null}],"b":"\u0001\"\\\n"}})"),
             R"({"any":{"z":[1,{"a":null}],"b":"\u0001\"\\\n"}})");
 }
@@ -145,15 +146,17 @@ TEST(Execute, NullGoesUpToWhatMayBeNull) {
 }
 
 TEST(Execute, PicksTheTypeOfAbstractValues) {
-  EXPECT_EQ(run("{ things { __typename ... on Vm { id } ... on Disk { gib } } }",
-                R"({"things":[{"__typename":"Vm","id":"1"},{"__typename":"Disk","gib":2},{"__typename":"Query"},{},null]})"),
-            R"({"things":[{"__typename":"Vm","id":"1"},{"__typename":"Disk","gib":2},null,null,null]} ["things",2] ["things",3])");
+  EXPECT_EQ(
+      run("{ things { __typename ... on Vm { id } ... on Disk { gib } } }",
+          R"({"things":[{"__typename":"Vm","id":"1"},{"__typename":"Disk","gib":2},{"__typename":"Query"},{},null]})"),
+      R"({"things":[{"__typename":"Vm","id":"1"},{"__typename":"Disk","gib":2},null,null,null]} ["things",2] ["things",3])");
 }
 
 TEST(Execute, ConditionsThatHoldNullAreErrors) {
   EXPECT_EQ(run("query($x: Boolean = true) { any @skip(if: $x) }", "{}", {{"x", nullptr}}), "null []");
-  EXPECT_EQ(run("query($x: Boolean = true) { vm { size @skip(if: $x) } any }", R"({"vm":{},"any":1})", {{"x", nullptr}}),
-            R"({"vm":null,"any":1} ["vm"])");
+  EXPECT_EQ(
+      run("query($x: Boolean = true) { vm { size @skip(if: $x) } any }", R"({"vm":{},"any":1})", {{"x", nullptr}}),
+      R"({"vm":null,"any":1} ["vm"])");
 }
 
 TEST(Execute, ArgumentsThatCannotBeCoercedAreFieldErrors) {
@@ -193,9 +196,10 @@ TEST(Response, MixesTextValuesAndErrors) {
   response.add_text(fields[2], "3");
   response.add_error(fields[3], "no", {{"code", "FORBIDDEN"}});
   response.add(fields[4], nullptr, KeyReader());
-  EXPECT_EQ(response.finish({{"took", 1}}),
-            R"({"errors":[{"message":"no","locations":[{"line":1,"column":36}],"path":["any"],"extensions":{"code":"FORBIDDEN"}}],)"
-            R"("data":{"vm":{"id":"1"},"two":{"name":"b"},"count":3,"any":null,"node":null},"extensions":{"took":1}})");
+  EXPECT_EQ(
+      response.finish({{"took", 1}}),
+      R"({"errors":[{"message":"no","locations":[{"line":1,"column":36}],"path":["any"],"extensions":{"code":"FORBIDDEN"}}],)"
+      R"("data":{"vm":{"id":"1"},"two":{"name":"b"},"count":3,"any":null,"node":null},"extensions":{"took":1}})");
 }
 
 TEST(Response, AnErrorInANonNullRootFieldLeavesNoData) {
@@ -232,22 +236,24 @@ TEST(RequestErrors, HaveNoData) {
 }
 
 TEST(Introspection, DescribesTypes) {
-  EXPECT_EQ(run("{ __type(name: \"Vm\") { k: kind name interfaces { name } fields { name type { kind ofType { name } } "
-                "args { name defaultValue } } possibleTypes { name } isOneOf } }",
-                "{}"),
-            R"({"__type":{"k":"OBJECT","name":"Vm","interfaces":[{"name":"Node"}],"fields":[)"
-            R"({"name":"id","type":{"kind":"NON_NULL","ofType":{"name":"ID"}},"args":[]},)"
-            R"({"name":"name","type":{"kind":"NON_NULL","ofType":{"name":"String"}},"args":[{"name":"upper","defaultValue":"false"}]},)"
-            R"({"name":"size","type":{"kind":"SCALAR","ofType":null},"args":[]},)"
-            R"({"name":"disk","type":{"kind":"NON_NULL","ofType":{"name":"Disk"}},"args":[]},)"
-            R"({"name":"disks","type":{"kind":"LIST","ofType":{"name":null}},"args":[]},)"
-            R"({"name":"tags","type":{"kind":"LIST","ofType":{"name":"String"}},"args":[]},)"
-            R"({"name":"state","type":{"kind":"ENUM","ofType":null},"args":[]}],"possibleTypes":null,"isOneOf":null}})");
-  EXPECT_EQ(run("{ __type(name: \"Thing\") { possibleTypes { name } } n: __type(name: \"Node\") { possibleTypes { name } } "
-                "x: __type(name: \"Nothing\") { name } f: __type(name: \"__Type\") { name } __typename }",
-                "{}"),
-            R"({"__type":{"possibleTypes":[{"name":"Vm"},{"name":"Disk"}]},"n":{"possibleTypes":[{"name":"Vm"},{"name":"Disk"}]},)"
-            R"("x":null,"f":{"name":"__Type"},"__typename":"Query"})");
+  EXPECT_EQ(
+      run("{ __type(name: \"Vm\") { k: kind name interfaces { name } fields { name type { kind ofType { name } } "
+          "args { name defaultValue } } possibleTypes { name } isOneOf } }",
+          "{}"),
+      R"({"__type":{"k":"OBJECT","name":"Vm","interfaces":[{"name":"Node"}],"fields":[)"
+      R"({"name":"id","type":{"kind":"NON_NULL","ofType":{"name":"ID"}},"args":[]},)"
+      R"({"name":"name","type":{"kind":"NON_NULL","ofType":{"name":"String"}},"args":[{"name":"upper","defaultValue":"false"}]},)"
+      R"({"name":"size","type":{"kind":"SCALAR","ofType":null},"args":[]},)"
+      R"({"name":"disk","type":{"kind":"NON_NULL","ofType":{"name":"Disk"}},"args":[]},)"
+      R"({"name":"disks","type":{"kind":"LIST","ofType":{"name":null}},"args":[]},)"
+      R"({"name":"tags","type":{"kind":"LIST","ofType":{"name":"String"}},"args":[]},)"
+      R"({"name":"state","type":{"kind":"ENUM","ofType":null},"args":[]}],"possibleTypes":null,"isOneOf":null}})");
+  EXPECT_EQ(
+      run("{ __type(name: \"Thing\") { possibleTypes { name } } n: __type(name: \"Node\") { possibleTypes { name } } "
+          "x: __type(name: \"Nothing\") { name } f: __type(name: \"__Type\") { name } __typename }",
+          "{}"),
+      R"({"__type":{"possibleTypes":[{"name":"Vm"},{"name":"Disk"}]},"n":{"possibleTypes":[{"name":"Vm"},{"name":"Disk"}]},)"
+      R"("x":null,"f":{"name":"__Type"},"__typename":"Query"})");
 }
 
 TEST(Introspection, HidesDeprecatedElementsUnlessAsked) {
@@ -255,18 +261,20 @@ TEST(Introspection, HidesDeprecatedElementsUnlessAsked) {
       "type Query { f(a: Int @deprecated b: Int): E g: Int @deprecated(reason: \"old\") } enum E { X Y @deprecated } "
       "input I @oneOf { a: Int b: Int @deprecated }");
   auto document = parse_document(
-      "{ q: __type(name: \"Query\") { fields(includeDeprecated: null) { name args { name } } all: fields(includeDeprecated: true) { name "
+      "{ q: __type(name: \"Query\") { fields(includeDeprecated: null) { name args { name } } all: "
+      "fields(includeDeprecated: true) { name "
       "isDeprecated deprecationReason args(includeDeprecated: true) { name isDeprecated } } } "
       "e: __type(name: \"E\") { enumValues { name } } "
       "i: __type(name: \"I\") { isOneOf inputFields { name } all: inputFields(includeDeprecated: true) { name } } }");
   auto execution = Execution::prepare(own, *document, std::nullopt, {});
   Response response(*execution);
   execute(*execution, json::object(), ValueReader(), response);
-  EXPECT_EQ(response.data(),
-            R"({"q":{"fields":[{"name":"f","args":[{"name":"b"}]}],"all":[{"name":"f","isDeprecated":false,"deprecationReason":null,)"
-            R"("args":[{"name":"a","isDeprecated":true},{"name":"b","isDeprecated":false}]},{"name":"g","isDeprecated":true,)"
-            R"("deprecationReason":"old","args":[]}]},"e":{"enumValues":[{"name":"X"}]},)"
-            R"("i":{"isOneOf":true,"inputFields":[{"name":"a"}],"all":[{"name":"a"},{"name":"b"}]}})");
+  EXPECT_EQ(
+      response.data(),
+      R"({"q":{"fields":[{"name":"f","args":[{"name":"b"}]}],"all":[{"name":"f","isDeprecated":false,"deprecationReason":null,)"
+      R"("args":[{"name":"a","isDeprecated":true},{"name":"b","isDeprecated":false}]},{"name":"g","isDeprecated":true,)"
+      R"("deprecationReason":"old","args":[]}]},"e":{"enumValues":[{"name":"X"}]},)"
+      R"("i":{"isOneOf":true,"inputFields":[{"name":"a"}],"all":[{"name":"a"},{"name":"b"}]}})");
 }
 
 TEST(Introspection, EndlessSelectionsAreCutOff) {

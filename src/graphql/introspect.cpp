@@ -127,8 +127,7 @@ class Introspection {
         auto part = [&](const FieldGroup&, std::string_view wanted) { return common(value, wanted); };
         return object(field, "__EnumValue", part);
       });
-    if (name == "inputFields" && named.kind == TypeKind::kInputObject)
-      return arguments(field, named.input_fields);
+    if (name == "inputFields" && named.kind == TypeKind::kInputObject) return arguments(field, named.input_fields);
     if (name == "isOneOf" && named.kind == TypeKind::kInputObject) return named.one_of;
     if (name == "name" || name == "description") return common(named, name);
     return nullptr;
@@ -157,9 +156,8 @@ class Introspection {
       if (name == "isRepeatable") return definition.repeatable;
       if (name == "args") return arguments(field, definition.arguments);
       if (name == "locations")
-        return list(definition.locations, [](DirectiveLocation at) {
-          return json::value(json::string(directive_location_name(at)));
-        });
+        return list(definition.locations,
+                    [](DirectiveLocation at) { return json::value(json::string(directive_location_name(at))); });
       return common(definition, name);
     });
   }

@@ -31,8 +31,8 @@ constexpr Tables make_tables() {
   }
   using enum TokenKind;
   constexpr std::pair<char, TokenKind> marks[] = {
-      {'!', kBang},   {'$', kDollar}, {'&', kAmp},      {'(', kParenL},   {')', kParenR}, {':', kColon}, {'=', kEquals},
-      {'@', kAt},     {'[', kBracketL}, {']', kBracketR}, {'{', kBraceL}, {'|', kPipe},   {'}', kBraceR}};
+      {'!', kBang}, {'$', kDollar},   {'&', kAmp},      {'(', kParenL}, {')', kParenR}, {':', kColon}, {'=', kEquals},
+      {'@', kAt},   {'[', kBracketL}, {']', kBracketR}, {'{', kBraceL}, {'|', kPipe},   {'}', kBraceR}};
   for (auto [c, kind] : marks) {
     t.of[static_cast<unsigned char>(c)] = kPunctuator;
     t.punctuator[static_cast<unsigned char>(c)] = kind;
@@ -178,7 +178,9 @@ Token Lexer::number(const char* start) {
   }
   if (*p == '.' || is_name_start(*p)) return unexpected(p, " right after a number");
   next_ = p;
-  return {is_float ? TokenKind::kFloat : TokenKind::kInt, offset(start), offset(p),
+  return {is_float ? TokenKind::kFloat : TokenKind::kInt,
+          offset(start),
+          offset(p),
           {start, static_cast<std::size_t>(p - start)}};
 }
 

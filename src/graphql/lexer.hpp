@@ -11,8 +11,26 @@
 namespace phx::graphql {
 
 enum class TokenKind : std::uint8_t {
-  kEnd, kBang, kDollar, kAmp, kParenL, kParenR, kSpread, kColon, kEquals, kAt, kBracketL, kBracketR, kBraceL, kPipe,
-  kBraceR, kName, kInt, kFloat, kString, kError,
+  kEnd,
+  kBang,
+  kDollar,
+  kAmp,
+  kParenL,
+  kParenR,
+  kSpread,
+  kColon,
+  kEquals,
+  kAt,
+  kBracketL,
+  kBracketR,
+  kBraceL,
+  kPipe,
+  kBraceR,
+  kName,
+  kInt,
+  kFloat,
+  kString,
+  kError,
 };
 
 struct Token {

@@ -78,7 +78,9 @@ TEST(Lexer, ResolvesEscapes) {
   EXPECT_EQ(only_text(R"("plain")"), "plain");
   EXPECT_EQ(only_text(R"("a\n\t\"\\\/\b\f\r")"), "a\n\t\"\\/\b\f\r");
   EXPECT_EQ(only_text(R"("A\u00e9\u20AC")"), "A\xC3\xA9\xE2\x82\xAC");
-  EXPECT_EQ(only_text(R"("\u{1F6A2}\u{41}\u{0000041}")"), "\xF0\x9F\x9A\xA2"  "AA");
+  EXPECT_EQ(only_text(R"("\u{1F6A2}\u{41}\u{0000041}")"),
+            "\xF0\x9F\x9A\xA2"
+            "AA");
   EXPECT_EQ(only_text(R"("\uD83D\uDEA2")"), "\xF0\x9F\x9A\xA2");
 }
 

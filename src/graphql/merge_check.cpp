@@ -68,8 +68,7 @@ class MergeCheck {
 
   void run() {
     if (document_.fragments.size() > kFew)
-      fragment_index_ =
-          NameIndex(document_.fragments, [](const auto& fragment) { return fragment.name.text; });
+      fragment_index_ = NameIndex(document_.fragments, [](const auto& fragment) { return fragment.name.text; });
     stamps_.resize(document_.fragments.size());
     reached_.resize(document_.fragments.size());
     for (const auto& operation : document_.operations) {
@@ -149,9 +148,8 @@ class MergeCheck {
     }
     if (steps_ < kBudget || given_up_) return;
     given_up_ = true;
-    conflict_(document_.operations.empty() ? 0 : document_.operations[0].offset, 0, [] {
-      return std::string("The fragments of this document are too entangled to be checked.");
-    });
+    conflict_(document_.operations.empty() ? 0 : document_.operations[0].offset, 0,
+              [] { return std::string("The fragments of this document are too entangled to be checked."); });
   }
 
   /// All fields of the work's sets, fragments expanded, each fragment once.

@@ -322,8 +322,8 @@ class Parser {
     return optional_many(K::kParenL, K::kParenR, out, [&](auto& argument) { return input_value(argument); });
   }
   bool field_definition(ast::FieldDefinition& out) {
-    return description(out.description) && name(out.name) && argument_definitions(out.arguments) &&
-           expect(K::kColon) && type_ref(out.type) && directives(out.directives, true);
+    return description(out.description) && name(out.name) && argument_definitions(out.arguments) && expect(K::kColon) &&
+           type_ref(out.type) && directives(out.directives, true);
   }
   bool enum_value(ast::EnumValueDefinition& out) {
     if (!description(out.description)) return false;
@@ -348,9 +348,9 @@ class Parser {
 
   static bool type_kind(std::string_view word, ast::TypeKind& out) {
     using enum ast::TypeKind;
-    constexpr std::pair<std::string_view, ast::TypeKind> kinds[] = {
-        {"type", kObject}, {"interface", kInterface}, {"union", kUnion},
-        {"enum", kEnum},   {"input", kInputObject},   {"scalar", kScalar}};
+    constexpr std::pair<std::string_view, ast::TypeKind> kinds[] = {{"type", kObject},       {"interface", kInterface},
+                                                                    {"union", kUnion},       {"enum", kEnum},
+                                                                    {"input", kInputObject}, {"scalar", kScalar}};
     for (const auto& [keyword, kind] : kinds)
       if (keyword == word) {
         out = kind;

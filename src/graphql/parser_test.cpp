@@ -107,19 +107,44 @@ TEST(Parser, SaysWhereTheErrorIs) {
 }
 
 TEST(Parser, RefusesWhatTheGrammarDoesNotHave) {
-  for (std::string_view text :
-       {"{ a() }", "{ a(: 1) }", "{ ... }", "{ ...on }", "{ a: }", "query A B { a }", "fragment on on T { a }",
-        "fragment F { a }", "query ($a: Int = $b) { a }", "query ($a: Int @d(x: $b)) { a }", "query () { a }",
-        "{ a(x: {y}) }", "{ a(x: $1) }", "\"d\" { a }", "\"d\" extend type T { a: Int }", "type T { }", "type T { f }",
-        "extend type T", "extend schema", "enum E { true }", "union U = ", "directive @d on NOWHERE", "directive @d",
-        "input I { a(b: Int): Int }", "schema { other: T }", "type T implements { a: Int }", "{ a @x() }",
-        "extend directive @d on FIELD", "query Q", "subscription", "{ a } }"})
+  for (std::string_view text : {"{ a() }",
+                                "{ a(: 1) }",
+                                "{ ... }",
+                                "{ ...on }",
+                                "{ a: }",
+                                "query A B { a }",
+                                "fragment on on T { a }",
+                                "fragment F { a }",
+                                "query ($a: Int = $b) { a }",
+                                "query ($a: Int @d(x: $b)) { a }",
+                                "query () { a }",
+                                "{ a(x: {y}) }",
+                                "{ a(x: $1) }",
+                                "\"d\" { a }",
+                                "\"d\" extend type T { a: Int }",
+                                "type T { }",
+                                "type T { f }",
+                                "extend type T",
+                                "extend schema",
+                                "enum E { true }",
+                                "union U = ",
+                                "directive @d on NOWHERE",
+                                "directive @d",
+                                "input I { a(b: Int): Int }",
+                                "schema { other: T }",
+                                "type T implements { a: Int }",
+                                "{ a @x() }",
+                                "extend directive @d on FIELD",
+                                "query Q",
+                                "subscription",
+                                "{ a } }"})
     EXPECT_NE(error_of(text), (Location{0, 0})) << text;
 }
 
 TEST(Parser, AcceptsKeywordsAsNames) {
-  parsed("query query($type: Int, $on: Int) { on fragment(null: 1, true: $on) query: type ...type } "
-         "fragment type on on { mutation }");
+  parsed(
+      "query query($type: Int, $on: Int) { on fragment(null: 1, true: $on) query: type ...type } "
+      "fragment type on on { mutation }");
 }
 
 TEST(Parser, LimitsTokens) {

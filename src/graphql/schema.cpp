@@ -6,10 +6,26 @@
 namespace phx::graphql {
 namespace {
 
-constexpr std::array<std::string_view, kDirectiveLocations> kLocationNames{
-    "QUERY", "MUTATION", "SUBSCRIPTION", "FIELD", "FRAGMENT_DEFINITION", "FRAGMENT_SPREAD", "INLINE_FRAGMENT",
-    "VARIABLE_DEFINITION", "SCHEMA", "SCALAR", "OBJECT", "FIELD_DEFINITION", "ARGUMENT_DEFINITION", "INTERFACE",
-    "UNION", "ENUM", "ENUM_VALUE", "INPUT_OBJECT", "INPUT_FIELD_DEFINITION", "DIRECTIVE_DEFINITION"};
+constexpr std::array<std::string_view, kDirectiveLocations> kLocationNames{"QUERY",
+                                                                           "MUTATION",
+                                                                           "SUBSCRIPTION",
+                                                                           "FIELD",
+                                                                           "FRAGMENT_DEFINITION",
+                                                                           "FRAGMENT_SPREAD",
+                                                                           "INLINE_FRAGMENT",
+                                                                           "VARIABLE_DEFINITION",
+                                                                           "SCHEMA",
+                                                                           "SCALAR",
+                                                                           "OBJECT",
+                                                                           "FIELD_DEFINITION",
+                                                                           "ARGUMENT_DEFINITION",
+                                                                           "INTERFACE",
+                                                                           "UNION",
+                                                                           "ENUM",
+                                                                           "ENUM_VALUE",
+                                                                           "INPUT_OBJECT",
+                                                                           "INPUT_FIELD_DEFINITION",
+                                                                           "DIRECTIVE_DEFINITION"};
 
 /// Lists of arguments are short; comparing beats hashing.
 const InputValue* find_input(const std::vector<InputValue>& list, std::string_view name) {

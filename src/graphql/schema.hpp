@@ -126,15 +126,32 @@ struct Type : Element {
   bool is_input() const { return is_leaf() || kind == TypeKind::kInputObject; }
   bool is_output() const { return kind != TypeKind::kInputObject; }
 
-  NameIndex index;                        ///< of fields, input_fields or values
-  std::vector<std::uint64_t> possible;    ///< bit set over Type::id of the objects this composite type can be
+  NameIndex index;                      ///< of fields, input_fields or values
+  std::vector<std::uint64_t> possible;  ///< bit set over Type::id of the objects this composite type can be
 };
 
 /// Bits of executable and type system locations.
 enum class DirectiveLocation : std::uint8_t {
-  kQuery, kMutation, kSubscription, kField, kFragmentDefinition, kFragmentSpread, kInlineFragment, kVariableDefinition,
-  kSchema, kScalar, kObject, kFieldDefinition, kArgumentDefinition, kInterface, kUnion, kEnum, kEnumValue,
-  kInputObject, kInputFieldDefinition, kDirectiveDefinition,
+  kQuery,
+  kMutation,
+  kSubscription,
+  kField,
+  kFragmentDefinition,
+  kFragmentSpread,
+  kInlineFragment,
+  kVariableDefinition,
+  kSchema,
+  kScalar,
+  kObject,
+  kFieldDefinition,
+  kArgumentDefinition,
+  kInterface,
+  kUnion,
+  kEnum,
+  kEnumValue,
+  kInputObject,
+  kInputFieldDefinition,
+  kDirectiveDefinition,
 };
 inline constexpr std::size_t kDirectiveLocations = 20;
 std::string_view directive_location_name(DirectiveLocation location);

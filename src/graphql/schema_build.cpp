@@ -270,22 +270,28 @@ class SchemaBuilder {
     for (const auto& name : definition.interfaces) {
       const Type* interface = schema_.type(name.text);
       Spot at{part.source, name.offset};
-      if (interface == nullptr) error(at, fmt::format("There is no interface {}.", name.text));
-      else if (interface->kind != TypeKind::kInterface) error(at, fmt::format("{} is no interface.", name.text));
-      else if (interface == &type) error(at, fmt::format("{} cannot implement itself.", name.text));
+      if (interface == nullptr)
+        error(at, fmt::format("There is no interface {}.", name.text));
+      else if (interface->kind != TypeKind::kInterface)
+        error(at, fmt::format("{} is no interface.", name.text));
+      else if (interface == &type)
+        error(at, fmt::format("{} cannot implement itself.", name.text));
       else if (std::ranges::find(type.interfaces, interface) != type.interfaces.end())
         error(at, fmt::format("{} implements {} twice.", type.name, name.text));
-      else type.interfaces.push_back(interface);
+      else
+        type.interfaces.push_back(interface);
     }
     for (const auto& name : definition.members) {
       const Type* member = schema_.type(name.text);
       Spot at{part.source, name.offset};
-      if (member == nullptr) error(at, fmt::format("There is no type {}.", name.text));
+      if (member == nullptr)
+        error(at, fmt::format("There is no type {}.", name.text));
       else if (member->kind != TypeKind::kObject)
         error(at, fmt::format("{} cannot be a member of the union {}: it is no object type.", name.text, type.name));
       else if (std::ranges::find(type.possible_types, member) != type.possible_types.end())
         error(at, fmt::format("The union {} has {} twice.", type.name, name.text));
-      else type.possible_types.push_back(member);
+      else
+        type.possible_types.push_back(member);
     }
     fill_inputs(type.input_fields, definition.input_fields, part.source, type.name);
     for (const auto& value : definition.values) {
@@ -351,8 +357,8 @@ class SchemaBuilder {
     places_[&directive] = {part.source, part.definition->name.offset};
     fill_inputs(directive.arguments, part.definition->arguments, part.source, "@" + directive.name);
     expect_inputs(directive.arguments, 0, part.definition->arguments, part.source, Where::kArgumentDefinition);
-    applied_.push_back({&directive, &part.definition->directives, part.source, Where::kDirectiveDefinition,
-                        &directive.directives});
+    applied_.push_back(
+        {&directive, &part.definition->directives, part.source, Where::kDirectiveDefinition, &directive.directives});
   }
 
   void fill_schema() {
@@ -454,8 +460,10 @@ class SchemaBuilder {
     if (pending->state == State::kDone) return;
     pending->state = State::kDone;
     auto value = coerce_literal(*pending->literal, input.type, nullptr);
-    if (value) input.default_value = std::move(*value);
-    else error(at, fmt::format("The default of {} is no value of {}.", input.name, input.type.to_string()));
+    if (value)
+      input.default_value = std::move(*value);
+    else
+      error(at, fmt::format("The default of {} is no value of {}.", input.name, input.type.to_string()));
   }
   void settle_within(const ast::Value& literal, TypeRef type) {
     for (const auto& item : literal.items) settle_within(item, type.is_list() ? type.item() : type);
@@ -464,8 +472,10 @@ class SchemaBuilder {
     for (auto& field : types_.at(named.name)->input_fields) {
       auto has_name = [&](const auto& candidate) { return candidate.name.text == field.name; };
       const auto* given = std::ranges::find_if(literal.fields, has_name);
-      if (given == literal.fields.end()) settle_default(field);
-      else if (field.type) settle_within(given->value, field.type);
+      if (given == literal.fields.end())
+        settle_default(field);
+      else if (field.type)
+        settle_within(given->value, field.type);
     }
   }
 
@@ -486,10 +496,12 @@ class SchemaBuilder {
         error(at, fmt::format("The directive @{} is given twice.", name));
       AppliedDirective out{std::string(name), {}};
       check_arguments(written, *definition, pending.source);
-      auto arguments = coerce_arguments(definition->arguments, written.arguments, {}, pending.source->document,
-                                        written.name.offset);
-      if (arguments) out.arguments = std::move(*arguments);
-      else error(at, fmt::format("@{}: {}", name, arguments.error().message));
+      auto arguments =
+          coerce_arguments(definition->arguments, written.arguments, {}, pending.source->document, written.name.offset);
+      if (arguments)
+        out.arguments = std::move(*arguments);
+      else
+        error(at, fmt::format("@{}: {}", name, arguments.error().message));
       special(out, pending);
       pending.into->push_back(std::move(out));
     }
@@ -573,9 +585,9 @@ class SchemaBuilder {
         const Type& next = *field.type.named();
         if (next.kind != TypeKind::kInputObject) continue;
         if (marks[&next] == Mark::kOpen)
-          error(places_[&field],
-                fmt::format("{}.{} closes a circle of required input fields.", type.name, field.name));
-        else if (marks[&next] == Mark::kNew) self(self, next);
+          error(places_[&field], fmt::format("{}.{} closes a circle of required input fields.", type.name, field.name));
+        else if (marks[&next] == Mark::kNew)
+          self(self, next);
       }
       marks[&type] = Mark::kDone;
     };

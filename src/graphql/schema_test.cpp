@@ -37,7 +37,8 @@ std::string harbour() {
 }
 
 TEST(Schema, ReadsTypesFieldsAndArguments) {
-  Schema schema = built("type Query { vm(id: ID!, all: Boolean = true): [Vm!]! } \"A machine.\" type Vm { name: String }");
+  Schema schema =
+      built("type Query { vm(id: ID!, all: Boolean = true): [Vm!]! } \"A machine.\" type Vm { name: String }");
   const Type* query = schema.root(OperationKind::kQuery);
   ASSERT_NE(query, nullptr);
   const Field* field = query->field("vm");
@@ -223,8 +224,7 @@ TEST(Schema, AcceptsWhatTheTypeSystemAllows) {
 }
 
 TEST(PrintSchema, IsAFixedPoint) {
-  for (const std::string& sdl :
-       {harbour(), std::string(R"(
+  for (const std::string& sdl : {harbour(), std::string(R"(
     "Root \"quoted\"" schema @s { query: Q mutation: M }
     directive @s on SCHEMA
     directive @t(a: [E!] = [X], b: In, c: Float = 1.5, d: Any = {k: [1, "x"]}) repeatable on OBJECT | FIELD_DEFINITION

@@ -20,20 +20,59 @@ using ast::SelectionKind;
 using ast::ValueKind;
 
 enum class Rule : std::uint8_t {
-  kExecutableDefinitions, kUniqueOperationNames, kLoneAnonymousOperation, kSingleFieldSubscriptions, kKnownTypeNames,
-  kFragmentsOnCompositeTypes, kVariablesAreInputTypes, kScalarLeafs, kFieldsOnCorrectType, kUniqueFragmentNames,
-  kKnownFragmentNames, kNoUnusedFragments, kPossibleFragmentSpreads, kNoFragmentCycles, kUniqueVariableNames,
-  kNoUndefinedVariables, kNoUnusedVariables, kKnownDirectives, kUniqueDirectivesPerLocation, kKnownArgumentNames,
-  kUniqueArgumentNames, kUniqueInputFieldNames, kValuesOfCorrectType, kProvidedRequiredArguments,
-  kVariablesInAllowedPosition, kOverlappingFieldsCanBeMerged,
+  kExecutableDefinitions,
+  kUniqueOperationNames,
+  kLoneAnonymousOperation,
+  kSingleFieldSubscriptions,
+  kKnownTypeNames,
+  kFragmentsOnCompositeTypes,
+  kVariablesAreInputTypes,
+  kScalarLeafs,
+  kFieldsOnCorrectType,
+  kUniqueFragmentNames,
+  kKnownFragmentNames,
+  kNoUnusedFragments,
+  kPossibleFragmentSpreads,
+  kNoFragmentCycles,
+  kUniqueVariableNames,
+  kNoUndefinedVariables,
+  kNoUnusedVariables,
+  kKnownDirectives,
+  kUniqueDirectivesPerLocation,
+  kKnownArgumentNames,
+  kUniqueArgumentNames,
+  kUniqueInputFieldNames,
+  kValuesOfCorrectType,
+  kProvidedRequiredArguments,
+  kVariablesInAllowedPosition,
+  kOverlappingFieldsCanBeMerged,
 };
-constexpr std::array<std::string_view, 26> kRuleNames{
-    "ExecutableDefinitions", "UniqueOperationNames", "LoneAnonymousOperation", "SingleFieldSubscriptions",
-    "KnownTypeNames", "FragmentsOnCompositeTypes", "VariablesAreInputTypes", "ScalarLeafs", "FieldsOnCorrectType",
-    "UniqueFragmentNames", "KnownFragmentNames", "NoUnusedFragments", "PossibleFragmentSpreads", "NoFragmentCycles",
-    "UniqueVariableNames", "NoUndefinedVariables", "NoUnusedVariables", "KnownDirectives",
-    "UniqueDirectivesPerLocation", "KnownArgumentNames", "UniqueArgumentNames", "UniqueInputFieldNames",
-    "ValuesOfCorrectType", "ProvidedRequiredArguments", "VariablesInAllowedPosition", "OverlappingFieldsCanBeMerged"};
+constexpr std::array<std::string_view, 26> kRuleNames{"ExecutableDefinitions",
+                                                      "UniqueOperationNames",
+                                                      "LoneAnonymousOperation",
+                                                      "SingleFieldSubscriptions",
+                                                      "KnownTypeNames",
+                                                      "FragmentsOnCompositeTypes",
+                                                      "VariablesAreInputTypes",
+                                                      "ScalarLeafs",
+                                                      "FieldsOnCorrectType",
+                                                      "UniqueFragmentNames",
+                                                      "KnownFragmentNames",
+                                                      "NoUnusedFragments",
+                                                      "PossibleFragmentSpreads",
+                                                      "NoFragmentCycles",
+                                                      "UniqueVariableNames",
+                                                      "NoUndefinedVariables",
+                                                      "NoUnusedVariables",
+                                                      "KnownDirectives",
+                                                      "UniqueDirectivesPerLocation",
+                                                      "KnownArgumentNames",
+                                                      "UniqueArgumentNames",
+                                                      "UniqueInputFieldNames",
+                                                      "ValuesOfCorrectType",
+                                                      "ProvidedRequiredArguments",
+                                                      "VariablesInAllowedPosition",
+                                                      "OverlappingFieldsCanBeMerged"};
 
 constexpr std::size_t kFew = 12;
 
@@ -62,9 +101,8 @@ class Validator {
 
   std::vector<GraphqlError> run() {
     if (document_.has_type_system)
-      error(Rule::kExecutableDefinitions, document_.type_system_offset, [] {
-        return std::string("A request holds operations and fragments only, no type definitions.");
-      });
+      error(Rule::kExecutableDefinitions, document_.type_system_offset,
+            [] { return std::string("A request holds operations and fragments only, no type definitions."); });
     if (document_.fragments.size() > kFew) fragment_index_ = NameIndex(document_.fragments, fragment_name);
     each_duplicate(document_.fragments, fragment_name, [&](const auto& fragment) {
       error(Rule::kUniqueFragmentNames, fragment.name.offset,
@@ -96,9 +134,9 @@ class Validator {
   struct Usage {
     std::string_view name;
     std::uint32_t offset;
-    TypeRef type;             ///< empty when unknown or any
-    bool has_default;         ///< of the place
-    const Type* one_of;       ///< the @oneOf type whose field this is
+    TypeRef type;        ///< empty when unknown or any
+    bool has_default;    ///< of the place
+    const Type* one_of;  ///< the @oneOf type whose field this is
   };
   /// What one fragment or operation uses: first fragments, then operations, in the document's order.
   struct Scope {
@@ -215,8 +253,10 @@ class Validator {
         if (selection.kind == SelectionKind::kField) {
           if (selection.name.text.starts_with("__"))
             wrong(selection, "The root field of a subscription cannot be one of introspection.");
-          if (first == nullptr) first = &selection;
-          else if (first->key != selection.key) wrong(selection, "A subscription has exactly one root field.");
+          if (first == nullptr)
+            first = &selection;
+          else if (first->key != selection.key)
+            wrong(selection, "A subscription has exactly one root field.");
           continue;
         }
         std::string_view condition = selection.name.text;
@@ -322,8 +362,10 @@ class Validator {
           error(Rule::kKnownArgumentNames, argument.name.offset,
                 [&] { return fmt::format("{} has no argument {}.", owner, argument.name.text); });
       }
-      if (definition == nullptr) value(argument.value, {}, false, nullptr);
-      else value(argument.value, definition->type, definition->default_value.has_value(), nullptr);
+      if (definition == nullptr)
+        value(argument.value, {}, false, nullptr);
+      else
+        value(argument.value, definition->type, definition->default_value.has_value(), nullptr);
     }
     if (definitions == nullptr) return;
     for (const auto& definition : *definitions) {
@@ -379,8 +421,10 @@ class Validator {
         return;
       case ValueKind::kList: {
         TypeRef item;
-        if (type && type.is_list()) item = type.item();
-        else if (type && !takes_any(type)) wrong_value(literal, type);
+        if (type && type.is_list())
+          item = type.item();
+        else if (type && !takes_any(type))
+          wrong_value(literal, type);
         for (const auto& element : literal.items) value(element, item, false, nullptr);
         return;
       }
@@ -510,10 +554,13 @@ class Validator {
       for (const auto& usage : usages_of(scope)) {
         std::size_t position = find(usage.name);
         if (position == NameIndex::kNone) {
-          error(Rule::kNoUndefinedVariables, usage.offset, [&] {
-            return fmt::format("The operation{}{} does not define the variable ${}.", operation.name.empty() ? "" : " ",
-                               operation.name.text, usage.name);
-          }, operation.offset);
+          error(
+              Rule::kNoUndefinedVariables, usage.offset,
+              [&] {
+                return fmt::format("The operation{}{} does not define the variable ${}.",
+                                   operation.name.empty() ? "" : " ", operation.name.text, usage.name);
+              },
+              operation.offset);
           continue;
         }
         used[position] = true;
@@ -532,20 +579,25 @@ class Validator {
     if (!type) return;
     TypeRef place = usage.type;
     if (place.is_non_null() && !type.is_non_null()) {
-      bool default_not_null =
-          variable.default_value != nullptr && variable.default_value->kind != ValueKind::kNull;
+      bool default_not_null = variable.default_value != nullptr && variable.default_value->kind != ValueKind::kNull;
       if (default_not_null || usage.has_default) place = place.nullable();
     }
     if (!schema_.is_subtype(type, place))
-      error(Rule::kVariablesInAllowedPosition, usage.offset, [&] {
-        return fmt::format("Variable ${} of type {} cannot be used where {} is expected.", usage.name,
-                           type.to_string(), usage.type.to_string());
-      }, variable.name.offset);
+      error(
+          Rule::kVariablesInAllowedPosition, usage.offset,
+          [&] {
+            return fmt::format("Variable ${} of type {} cannot be used where {} is expected.", usage.name,
+                               type.to_string(), usage.type.to_string());
+          },
+          variable.name.offset);
     if (usage.one_of != nullptr && !type.is_non_null())
-      error(Rule::kVariablesInAllowedPosition, usage.offset, [&] {
-        return fmt::format("Variable ${} must have a non-null type to be a field of {}.", usage.name,
-                           usage.one_of->name);
-      }, variable.name.offset);
+      error(
+          Rule::kVariablesInAllowedPosition, usage.offset,
+          [&] {
+            return fmt::format("Variable ${} must have a non-null type to be a field of {}.", usage.name,
+                               usage.one_of->name);
+          },
+          variable.name.offset);
   }
 
   void unused_fragments() {

@@ -57,7 +57,8 @@ struct Case {
 TEST(Validate, JudgesEachRuleAlone) {
   for (const Case& example : std::initializer_list<Case>{
            {"", "query Q($id: ID!) { port(id: $id) { ...P berths(free: true) { id } } } fragment P on Port { name }"},
-           {"", "{ node(id: 1) { id ... on Ferry { cars } ... on Named { name } } search(text: \"a\") { __typename } }"},
+           {"",
+            "{ node(id: 1) { id ... on Ferry { cars } ... on Named { name } } search(text: \"a\") { __typename } }"},
            {"", "{ __schema { types { name } } __type(name: \"Port\") { kind } }"},
            {"", "subscription S { arrivals(port: 1) { id } }"},
            {"ExecutableDefinitions", "{ version } type T { a: Int }"},
@@ -81,7 +82,8 @@ TEST(Validate, JudgesEachRuleAlone) {
            {"NoUnusedFragments", "{ version } fragment A on Person { id }"},
            {"PossibleFragmentSpreads", "{ me { ... on Ferry { id } } }"},
            {"PossibleFragmentSpreads", "{ me { ...F } } fragment F on Cargo { __typename }"},
-           {"NoFragmentCycles", "{ me { ...A } } fragment A on Person { boss { ...B } } fragment B on Person { boss { ...A } }"},
+           {"NoFragmentCycles",
+            "{ me { ...A } } fragment A on Person { boss { ...B } } fragment B on Person { boss { ...A } }"},
            {"UniqueVariableNames", "query($x: Int, $x: Int) { args(i: $x) }"},
            {"NoUndefinedVariables", "query Q { ...F } fragment F on Query { args(li: [$x]) }"},
            {"NoUnusedVariables", "query Q($x: Int) { version }"},
@@ -122,15 +124,19 @@ TEST(Validate, JudgesEachRuleAlone) {
            {"OverlappingFieldsCanBeMerged", "{ args(i: 1) args(i: 2) }"},
            {"OverlappingFieldsCanBeMerged", "{ vessels { ... on Ferry { cars } ... on Tanker { cars } } }"},
            {"OverlappingFieldsCanBeMerged",
-            "{ me { ...A } me { ...B } } fragment A on Person { boss { x: id } } fragment B on Person { boss { x: age } }"},
+            "{ me { ...A } me { ...B } } fragment A on Person { boss { x: id } } fragment B on Person { boss { x: age "
+            "} }"},
            {"OverlappingFieldsCanBeMerged",
-            "{ vessels { ... on Ferry { x: twin { y: id } } ... on Tanker { x: twin { y: name } ... on Vessel { x: captain { y: length } } } } }"},
+            "{ vessels { ... on Ferry { x: twin { y: id } } ... on Tanker { x: twin { y: name } ... on Vessel { x: "
+            "captain { y: length } } } } }"},
            {"", "{ vessels { ... on Ferry { x: label } ... on Tug { x: flag } } me { name name } }"},
            {"", "{ args(j: {a: 1, b: 2}) args(j: {b: 2, a: 1}) }"},
        }) {
     auto broken = rules(example.text);
-    if (*example.rule == '\0') EXPECT_THAT(broken, IsEmpty()) << example.text;
-    else EXPECT_THAT(broken, Contains(std::string_view(example.rule))) << example.text;
+    if (*example.rule == '\0')
+      EXPECT_THAT(broken, IsEmpty()) << example.text;
+    else
+      EXPECT_THAT(broken, Contains(std::string_view(example.rule))) << example.text;
     if (*example.rule != '\0' && broken.size() != 1) {
       // Only where one mistake really breaks a second rule.
       EXPECT_THAT(broken, ::testing::AnyOf(Contains("FieldsOnCorrectType"), Contains("UniqueFragmentNames")))
@@ -182,14 +188,16 @@ TEST(Validate, HostileDocumentsAreAnsweredSoon) {
   std::string doubling = "{ me { ...F0 } } ";
   for (int i = 0; i < 60; ++i) {
     std::string next = std::to_string(i + 1);
-    doubling += "fragment F" + std::to_string(i) + " on Person { a: boss { ...F" + next + " } b: boss { ...F" + next + " } } ";
+    doubling +=
+        "fragment F" + std::to_string(i) + " on Person { a: boss { ...F" + next + " } b: boss { ...F" + next + " } } ";
   }
   EXPECT_THAT(rules(doubling + "fragment F60 on Person { id }"), IsEmpty());
 
   std::string partitions = "{ id }";
   for (int i = 0; i < 60; ++i)
-    partitions = "{ ... on Tug { x: assists { id } } ... on Ferry { x: twin { id } } ... on Vessel { x: captain { serves " +
-                 partitions + " } } }";
+    partitions =
+        "{ ... on Tug { x: assists { id } } ... on Ferry { x: twin { id } } ... on Vessel { x: captain { serves " +
+        partitions + " } } }";
   EXPECT_THAT(rules("{ vessels " + partitions + " }"), ElementsAre("OverlappingFieldsCanBeMerged"));
 
   // The suite judges by results, not by time; this bound only tells seconds from hours.

@@ -3,13 +3,13 @@
 ///
 ///     const auto turn = co_await mutex.lock();   // until `turn` goes out of scope
 
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
-#include <algorithm>
 #include <deque>
 #include <memory>
 #include <utility>

@@ -73,22 +73,24 @@ std::vector<std::string> qemu_arguments(const GuestSpec& spec, const Options& op
   // Formats are always stated: QEMU must never guess from what a guest wrote. The backing file is named here, too, so
   // that the name inside the disk's header has no say.
   if (spec.image.kind() == ImageKind::kKernel) {
-    add("-blockdev", fmt::format("driver=raw,node-name=disk,discard=unmap,file.driver=file,file.filename={}",
-                                 file::kDisk));
+    add("-blockdev",
+        fmt::format("driver=raw,node-name=disk,discard=unmap,file.driver=file,file.filename={}", file::kDisk));
   } else {
     add("-blockdev", fmt::format("driver={},node-name=base,read-only=on,file.driver=file,file.filename={}",
                                  spec.image.format == ImageFormat::kRaw ? "raw" : "qcow2", file::kBase));
     add("-blockdev", fmt::format("driver=qcow2,node-name=disk,discard=unmap,backing=base,file.driver=file,"
-                                 "file.filename={}", file::kDisk));
+                                 "file.filename={}",
+                                 file::kDisk));
   }
   add("-device", "virtio-blk-pci,drive=disk,bootindex=1,werror=stop,rerror=stop");
-  add("-blockdev", fmt::format("driver=raw,node-name=seed,read-only=on,file.driver=file,file.filename={}", file::kSeed));
+  add("-blockdev",
+      fmt::format("driver=raw,node-name=seed,read-only=on,file.driver=file,file.filename={}", file::kSeed));
   add("-device", "virtio-blk-pci,drive=seed");
 
   std::string network = "user,id=net0,ipv6=off";
   for (const auto& forward : spec.port_forwards)
-    network += fmt::format(",hostfwd={}:127.0.0.1:{}-:{}", to_string(forward.protocol), forward.host_port,
-                           forward.guest_port);
+    network +=
+        fmt::format(",hostfwd={}:127.0.0.1:{}-:{}", to_string(forward.protocol), forward.host_port, forward.guest_port);
   add("-netdev", network, "-device", "virtio-net-pci,netdev=net0,romfile=");
   add("-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0");
   add("-device", "virtio-balloon-pci,id=balloon0,free-page-reporting=on");
@@ -99,7 +101,11 @@ std::vector<std::string> launch_prefix(const Uuid& id, bool scope, std::optional
                                        std::optional<gid_t> kvm_group) {
   std::vector<std::string> out;
   if (scope) {
-    out = {"/usr/bin/systemd-run", "--scope", "--quiet", "--collect", "--unit",
+    out = {"/usr/bin/systemd-run",
+           "--scope",
+           "--quiet",
+           "--collect",
+           "--unit",
            fmt::format("phoenix-vm-{}.scope", id.to_string())};
     if (::geteuid() != 0) out.insert(out.begin() + 1, "--user");
   }

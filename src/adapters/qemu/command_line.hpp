@@ -1,6 +1,6 @@
 #pragma once
-/// A guest's specification as QEMU's arguments (qemu(1), QEMU 7.2). Pure. All file names are relative to the guest's run
-/// folder, which is the process's working folder: the guest's user needs no right on any folder above it.
+/// A guest's specification as QEMU's arguments (qemu(1), QEMU 7.2). Pure. All file names are relative to the guest's
+/// run folder, which is the process's working folder: the guest's user needs no right on any folder above it.
 
 #include <optional>
 #include <string>
@@ -29,8 +29,8 @@ Status check_spec(const compute::GuestSpec& spec);
 /// Everything after the program's name.
 std::vector<std::string> qemu_arguments(const compute::GuestSpec& spec, const Options& options, bool kvm);
 
-/// What goes before the program's name: the scope of its own and the loss of all privileges. uid and gid are both `uid`;
-/// nullopt keeps the user. `kvm_group` is an additional group.
+/// What goes before the program's name: the scope of its own and the loss of all privileges. uid and gid are both
+/// `uid`; nullopt keeps the user. `kvm_group` is an additional group.
 std::vector<std::string> launch_prefix(const Uuid& id, bool scope, std::optional<uid_t> uid,
                                        std::optional<gid_t> kvm_group);
 

@@ -1,9 +1,11 @@
 #pragma once
 /// A guest's serial output. QEMU appends it to console.log whether or not a server lives, so the log is the one source:
-/// nothing is lost or doubled over our restart. Changes are noticed by inotify(7); the console socket serves input only.
+/// nothing is lost or doubled over our restart. Changes are noticed by inotify(7); the console socket serves input
+/// only.
 ///
-/// The log's size only grows, but its blocks beyond a limit are given back, oldest first (fallocate(2), punching holes),
-/// so positions stay valid while QEMU goes on appending. Where the file system cannot do that, the log starts anew.
+/// The log's size only grows, but its blocks beyond a limit are given back, oldest first (fallocate(2), punching
+/// holes), so positions stay valid while QEMU goes on appending. Where the file system cannot do that, the log starts
+/// anew.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>

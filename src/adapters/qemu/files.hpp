@@ -1,6 +1,6 @@
 #pragma once
-/// Small blocking file work with errors as values: "hypervisor.disk_full" (kQuotaExceeded) when the host's disk is full,
-/// else kInternal "hypervisor.io" with what failed, for the log.
+/// Small blocking file work with errors as values: "hypervisor.disk_full" (kQuotaExceeded) when the host's disk is
+/// full, else kInternal "hypervisor.io" with what failed, for the log.
 
 #include <cstdint>
 #include <string>

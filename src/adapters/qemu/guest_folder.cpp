@@ -129,8 +129,17 @@ Status GuestFolder::fill(const std::string& folder, const compute::GuestSpec& sp
     PHX_CHECK(link_or_copy(spec.image.disk_path, in_run(file::kBase)));
     // -u: the image is not opened, only named; what a guest boots from is stated on QEMU's command line anyway.
     SpawnOptions create;
-    create.argv = {options.qemu_img_binary, "create", "-q", "-u", "-f", "qcow2", "-F",
-                   spec.image.format == compute::ImageFormat::kRaw ? "raw" : "qcow2", "-b", file::kBase, file::kDisk,
+    create.argv = {options.qemu_img_binary,
+                   "create",
+                   "-q",
+                   "-u",
+                   "-f",
+                   "qcow2",
+                   "-F",
+                   spec.image.format == compute::ImageFormat::kRaw ? "raw" : "qcow2",
+                   "-b",
+                   file::kBase,
+                   file::kDisk,
                    std::to_string(disk_size)};
     create.cwd = run;
     PHX_TRY(const auto made, run_command(std::move(create), std::chrono::seconds(30)));
@@ -142,7 +151,9 @@ Status GuestFolder::fill(const std::string& folder, const compute::GuestSpec& sp
   PHX_CHECK(make_file(in_run(file::kConsoleLog), 0, uid));
   PHX_CHECK(make_file(folder + "/lock", 0, std::nullopt));
   if (uid && ::chown(run.c_str(), *uid, *uid) != 0) return io_error("give away", run);
-  const json::object identity{{"id", spec.id.to_string()}, {"tenant", spec.tenant.to_string()}, {"name", spec.name},
+  const json::object identity{{"id", spec.id.to_string()},
+                              {"tenant", spec.tenant.to_string()},
+                              {"name", spec.name},
                               {"uid", uid ? json::value(*uid) : json::value(nullptr)}};
   return replace_file(folder + "/guest.json", json::serialize(identity));
 }
@@ -186,23 +197,25 @@ Result<GuestState> GuestFolder::state() const {
   if (const auto* exit = object.if_contains("exit"); exit && exit->is_object()) {
     const auto& ended = exit->get_object();
     const auto* expected = ended.if_contains("expected");
-    out.exit = compute::GuestExit{instant_at(ended, "at").value_or(Instant{}), int_at(ended, "signal"),
-                                  int_at(ended, "code"), expected && expected->is_bool() && expected->get_bool(),
-                                  text_at(ended, "reason")};
+    out.exit =
+        compute::GuestExit{instant_at(ended, "at").value_or(Instant{}), int_at(ended, "signal"), int_at(ended, "code"),
+                           expected && expected->is_bool() && expected->get_bool(), text_at(ended, "reason")};
   }
   return out;
 }
 
 Status GuestFolder::save(const GuestState& state) const {
-  json::object object{{"startedAt", instant_or_null(state.started_at)}, {"bootedAt", instant_or_null(state.booted_at)},
-                      {"logOffset", state.log_offset}, {"expectedEnd", state.expected_end}};
+  json::object object{{"startedAt", instant_or_null(state.started_at)},
+                      {"bootedAt", instant_or_null(state.booted_at)},
+                      {"logOffset", state.log_offset},
+                      {"expectedEnd", state.expected_end}};
   if (state.process) {
     object["pid"] = state.process->pid;
     object["startTicks"] = static_cast<std::int64_t>(state.process->start_ticks);
   }
   if (state.exit) {
-    json::object exit{{"at", format_instant(state.exit->at)}, {"expected", state.exit->expected},
-                      {"reason", state.exit->reason}};
+    json::object exit{
+        {"at", format_instant(state.exit->at)}, {"expected", state.exit->expected}, {"reason", state.exit->reason}};
     if (state.exit->signal) exit["signal"] = *state.exit->signal;
     if (state.exit->code) exit["code"] = *state.exit->code;
     object["exit"] = std::move(exit);

@@ -39,9 +39,8 @@ std::uint64_t big_endian(std::string_view bytes, std::size_t at, std::size_t siz
 bool has_qcow2_magic(std::string_view head) { return head.starts_with(std::string_view("QFI\xfb", 4)); }
 
 bool is_sha256(std::string_view text) {
-  return text.size() == 64 && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-  });
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace
@@ -121,8 +120,8 @@ Result<std::int64_t> ImageStore::inspect(const std::string& folder, ImageFormat 
   SpawnOptions look;
   if (::geteuid() == 0) {
     const auto uid = std::to_string(options_.first_uid - 1);
-    look.argv = {"/usr/bin/setpriv", "--no-new-privs", "--reuid", uid, "--regid", uid, "--clear-groups",
-                 "--inh-caps=-all", "--bounding-set=-all", "--"};
+    look.argv = {"/usr/bin/setpriv", "--no-new-privs",      "--reuid", uid, "--regid", uid, "--clear-groups",
+                 "--inh-caps=-all",  "--bounding-set=-all", "--"};
   }
   look.argv.insert(look.argv.end(), {options_.qemu_img_binary, "info", "--output=json", "-f",
                                      std::string(to_string(format)), std::string(kCopy)});

@@ -131,9 +131,15 @@ TEST(SeedDisk, IsAVolumeNamedCidataWithBothFilesUnderJolietNames) {
   const auto files = seed_files(spec);
   const auto iso = make_iso("cidata", files);
   ASSERT_EQ(iso.size() % 2048, 0U);
-  EXPECT_EQ(iso.substr(16 * 2048, 6), "\x01" "CD001");
-  EXPECT_EQ(iso.substr(17 * 2048, 6), "\x02" "CD001");
-  EXPECT_EQ(iso.substr(18 * 2048, 6), "\xff" "CD001");
+  EXPECT_EQ(iso.substr(16 * 2048, 6),
+            "\x01"
+            "CD001");
+  EXPECT_EQ(iso.substr(17 * 2048, 6),
+            "\x02"
+            "CD001");
+  EXPECT_EQ(iso.substr(18 * 2048, 6),
+            "\xff"
+            "CD001");
   EXPECT_EQ(iso.substr(16 * 2048 + 40, 7), "cidata ");
   EXPECT_NE(iso.find(std::string("\0m\0e\0t\0a\0-\0d\0a\0t\0a", 18)), iso.npos);
   EXPECT_NE(iso.find("local-hostname: web-1\n"), iso.npos);
@@ -341,10 +347,11 @@ struct Peer {
 TEST(QmpClient, MatchesAnswersToCallsAndHandsEventsOver) {
   asio::io_context io;
   Peer peer(io);
-  auto client = peer.open(io, {kGreeting, "{\"return\": {}, \"id\": 1}\r\n", "{\"event\": \"STOP\"}\r\n",
-                               "{\"return\": 0, \"id\": 99}\r\n{\"event\": \"RESUME\"}\r\n"
-                               "{\"return\": {\"status\": \"running\"}, \"id\": 2}\r\n",
-                               "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}, \"id\": 3}\r\n", "hang up"});
+  auto client =
+      peer.open(io, {kGreeting, "{\"return\": {}, \"id\": 1}\r\n", "{\"event\": \"STOP\"}\r\n",
+                     "{\"return\": 0, \"id\": 99}\r\n{\"event\": \"RESUME\"}\r\n"
+                     "{\"return\": {\"status\": \"running\"}, \"id\": 2}\r\n",
+                     "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no\"}, \"id\": 3}\r\n", "hang up"});
   ASSERT_TRUE(client) << client.error().to_string();
   const auto status = run(io, (*client)->execute("query-status"));
   ASSERT_TRUE(status);

@@ -292,7 +292,7 @@ void QemuHypervisor::Impl::emit(const Guest& guest, GuestEventKind kind, std::st
   if (handler && !scope_.stopping()) handler({guest.id, kind, std::move(detail)});
 }
 
-// --- finding a guest's process ----------------------------------------------------------------------------------------
+// --- finding a guest's process
 
 asio::awaitable<Result<QemuHypervisor::Impl::Monitor>> QemuHypervisor::Impl::connect_monitor(
     GuestPtr guest, milliseconds greeting_limit) {
@@ -455,7 +455,7 @@ Result<ProcessPtr> QemuHypervisor::Impl::find_lock_holder(const Guest& guest) {
   return unknown("no process can be proved to be the guest's");
 }
 
-// --- looking ----------------------------------------------------------------------------------------------------------
+// --- looking
 
 asio::awaitable<Result<std::string>> QemuHypervisor::Impl::status_of(GuestPtr guest) {
   PHX_CO_TRY(const auto status, co_await guest->process->monitor->execute("query-status"));
@@ -546,14 +546,12 @@ asio::awaitable<Result<GuestUsage>> QemuHypervisor::Impl::usage(Uuid id) {
   co_return out;
 }
 
-// --- making and starting ----------------------------------------------------------------------------------------------
+// --- making and starting
 
 asio::awaitable<Status> QemuHypervisor::Impl::provision(GuestSpec spec) {
   PHX_CO_CHECK(check_spec(spec));
   std::optional<uid_t> uid;
-  if (::geteuid() == 0) {
-    PHX_CO_TRY(uid, uids_.uid_of(spec.tenant));
-  }
+  if (::geteuid() == 0) { PHX_CO_TRY(uid, uids_.uid_of(spec.tenant)); }
   const auto guest = find(spec.id);
   const auto turn = co_await guest->turn.lock();
   co_return co_await on_pool([folder = guest->folder, spec = std::move(spec), uid, options = options_] {
@@ -601,8 +599,8 @@ asio::awaitable<Status> QemuHypervisor::Impl::launch(GuestPtr guest, GuestSpec s
   PHX_CRASH_POINT("qemu.start.recorded");
 
   const bool systemd = std::filesystem::exists("/run/systemd/system");
-  const bool scope = options_.isolation == Isolation::kScope || (options_.isolation == Isolation::kAuto && systemd &&
-                                                                 ::geteuid() == 0);
+  const bool scope = options_.isolation == Isolation::kScope ||
+                     (options_.isolation == Isolation::kAuto && systemd && ::geteuid() == 0);
   std::optional<gid_t> kvm_group;
   struct stat device{};
   if (kvm && ::stat("/dev/kvm", &device) == 0 && device.st_gid != 0) kvm_group = device.st_gid;
@@ -673,7 +671,7 @@ Error QemuHypervisor::Impl::start_failure(const Guest& guest, const ExitStatus& 
       .with_internal(fmt::format("{}: {}", status.to_string(), said));
 }
 
-// --- power ------------------------------------------------------------------------------------------------------------
+// --- power
 
 asio::awaitable<Status> QemuHypervisor::Impl::power_down(Uuid id) {
   if (!exists(id)) co_return absent();
@@ -760,7 +758,7 @@ asio::awaitable<Status> QemuHypervisor::Impl::destroy(Uuid id) {
   co_return Status{};
 }
 
-// --- what the guest tells ---------------------------------------------------------------------------------------------
+// --- what the guest tells
 
 void QemuHypervisor::Impl::on_monitor_event(const std::weak_ptr<Guest>& weak, const std::string& name,
                                             const json::object& data) {
@@ -794,7 +792,7 @@ asio::awaitable<void> QemuHypervisor::Impl::note_power_off(GuestPtr guest, Proce
   if (!asked) log_event(LogLevel::kDebug, "qemu.quit_unanswered", {{"guest", guest->id.to_string()}});
 }
 
-// --- console ----------------------------------------------------------------------------------------------------------
+// --- console
 
 Status QemuHypervisor::Impl::open_console_log(const GuestPtr& guest) {
   if (guest->console) return {};
@@ -898,11 +896,12 @@ asio::awaitable<Status> QemuHypervisor::Impl::type(GuestPtr guest, std::string b
   co_return Status{};
 }
 
-// --- images and the accelerator ---------------------------------------------------------------------------------------
+// --- images and the accelerator
 
 asio::awaitable<Result<ImageFile>> QemuHypervisor::Impl::import_image(std::string file, ImageFormat format) {
   const auto turn = co_await import_turn_.lock();
-  co_return co_await on_pool([images = images_, file = std::move(file), format] { return images.import(file, format); });
+  co_return co_await on_pool(
+      [images = images_, file = std::move(file), format] { return images.import(file, format); });
 }
 
 asio::awaitable<Status> QemuHypervisor::Impl::remove_image(std::string sha256) {
@@ -918,7 +917,8 @@ asio::awaitable<Status> QemuHypervisor::Impl::boot_probe(GuestSpec spec) {
     PHX_CO_TRY(const auto seen, co_await observe(spec.id));
     if (seen.booted_at) co_return Status{};
     if (seen.presence != Presence::kRunning)
-      co_return Error(Code::kFailedPrecondition, "hypervisor.start_failed", "The probe's guest ended before it booted.");
+      co_return Error(Code::kFailedPrecondition, "hypervisor.start_failed",
+                      "The probe's guest ended before it booted.");
     co_await sleep_for(milliseconds(100));
   }
   co_return Error(Code::kFailedPrecondition, "hypervisor.start_failed", "The probe's guest did not boot in time.");
@@ -945,7 +945,7 @@ asio::awaitable<Result<AcceleratorProbe>> QemuHypervisor::Impl::probe_accelerato
   co_return out;
 }
 
-// --- the port ---------------------------------------------------------------------------------------------------------
+// --- the port
 
 QemuHypervisor::QemuHypervisor(asio::any_io_executor executor, BlockingPool& pool, const Clock& clock, Random& random,
                                Options options)

@@ -13,8 +13,8 @@
 /// The guest's powering off does not end QEMU (-action shutdown=pause): it waits until a server has taken note, so a
 /// power-off while no server runs is not mistaken for a crash.
 ///
-/// Guests live in their own session (or systemd scope), outlive us, and are adopted by open(). stop() leaves them alone.
-/// All methods run on the I/O thread; slow file work goes to the pool.
+/// Guests live in their own session (or systemd scope), outlive us, and are adopted by open(). stop() leaves them
+/// alone. All methods run on the I/O thread; slow file work goes to the pool.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <memory>

@@ -117,9 +117,9 @@ void QmpClient::take_line(const std::string& line) {
   } else {
     const auto* error = message.if_contains("error");
     const auto detail = error && error->is_object() ? text_of(error->get_object(), "desc") : std::string("no reason");
-    found->second->result.emplace(Error(Code::kFailedPrecondition, "hypervisor.refused",
-                                        "The hypervisor refused the command.")
-                                      .with_internal(detail));
+    found->second->result.emplace(
+        Error(Code::kFailedPrecondition, "hypervisor.refused", "The hypervisor refused the command.")
+            .with_internal(detail));
   }
   found->second->answered.cancel();
 }

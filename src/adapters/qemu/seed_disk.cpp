@@ -120,7 +120,11 @@ std::string make_iso(std::string_view label, const std::vector<IsoFile>& files) 
     next += static_cast<std::uint32_t>(used);
   }
   std::string out(16 * kSector, '\0');
-  out += descriptor(false, label, next) + descriptor(true, label, next) + padded("\xff" "CD001\x01", kSector);
+  out += descriptor(false, label, next) + descriptor(true, label, next) +
+         padded(
+             "\xff"
+             "CD001\x01",
+             kSector);
   out += padded(path_table(kPrimaryRoot, true), kSector) + padded(path_table(kPrimaryRoot, false), kSector);
   out += padded(path_table(kJolietRoot, true), kSector) + padded(path_table(kJolietRoot, false), kSector);
   return out + root_folder(false, sorted, sectors) + root_folder(true, sorted, sectors) + content;

@@ -37,9 +37,9 @@ Status TenantUids::load() {
     at = end + 1;
     const auto tenant = Uuid::parse(line.substr(0, 36));
     uid_t uid = 0;
-    const bool number = line.size() > 37 && line[36] == ' ' &&
-                        std::from_chars(line.data() + 37, line.data() + line.size(), uid).ptr ==
-                            line.data() + line.size();
+    const bool number =
+        line.size() > 37 && line[36] == ' ' &&
+        std::from_chars(line.data() + 37, line.data() + line.size(), uid).ptr == line.data() + line.size();
     if (!tenant || !number || !taken.insert(uid).second || !uids_.emplace(*tenant, uid).second)
       return unreadable(fmt::format("{}: bad line \"{}\"", path_, line));
   }
@@ -54,8 +54,7 @@ Result<uid_t> TenantUids::uid_of(const Uuid& tenant) {
     return Error(Code::kUnavailable, "hypervisor.uids_exhausted", "This host has no user left for another tenant.");
   const UniqueFd fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   const auto line = fmt::format("{} {}\n", tenant.to_string(), next);
-  if (!fd || ::write(fd.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) ||
-      ::fsync(fd.get()) != 0)
+  if (!fd || ::write(fd.get(), line.data(), line.size()) != static_cast<ssize_t>(line.size()) || ::fsync(fd.get()) != 0)
     return unreadable(fmt::format("cannot write {}: {}", path_, std::strerror(errno)));
   uids_.emplace(tenant, next);
   return next;

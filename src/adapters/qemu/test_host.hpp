@@ -38,8 +38,7 @@ T run(asio::io_context& io, asio::awaitable<T> work) {
   const auto drive = [&] {
     io.restart();
     const auto end = std::chrono::steady_clock::now() + 60s;
-    while (!done && io.run_one_until(end) > 0) {
-    }
+    while (!done && io.run_one_until(end) > 0) {}
     if (!done) throw std::runtime_error("the test's work did not end");
     if (failure) std::rethrow_exception(failure);
   };

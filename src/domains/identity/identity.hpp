@@ -20,10 +20,10 @@
 /// password.hpp.
 
 #include <boost/asio/awaitable.hpp>
-#include <functional>
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
