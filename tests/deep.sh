@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 root=$PWD
 logs=$root/build/deep
-steps=(asan tsan simulation chaos sick_database fuzz plain_debian)
+steps=(asan tsan simulation chaos portal sick_database fuzz plain_debian)
 
 configured() { # preset
   [ -f "build-$1/build.ninja" ] || cmake --preset "$1"
@@ -47,6 +47,9 @@ step_chaos() {
   CHAOS_VMS=${CHAOS_VMS:-20} CHAOS_KILLS=${CHAOS_KILLS:-50} \
     node --test --test-concurrency=1 tests/functional/chaos.test.mjs tests/functional/restart.test.mjs
 }
+
+about_portal="every page of the portal in Chromium over a pretend server: rare states and both themes"
+step_portal() { (cd portal && npm run --silent test:browser); }
 
 about_sick_database="every database test on a database with a slow disk and next to no memory"
 step_sick_database() { PHX_PGTEST_SICK=1 ctest --test-dir build --output-on-failure -L pg; }

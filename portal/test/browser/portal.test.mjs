@@ -154,7 +154,7 @@ describe("an incident", () => {
     await page.getByLabel("Add a note").fill("It came back by itself.");
     await page.keyboard.press("Control+Enter");
     await seen(page.getByLabel("Timeline entries").getByText("It came back by itself."));
-    assert.equal(await page.getByLabel("Add a note").inputValue(), "");
+    await until("the composer is empty again", async () => (await page.getByLabel("Add a note").inputValue()) === "");
 
     await page.getByRole("button", { name: "Change severity" }).click();
     await page.getByRole("dialog").getByText("P2").click();
@@ -469,12 +469,12 @@ describe("the keyboard", () => {
     const width = async () => (await grid.getByRole("columnheader", { name: "State" }).boundingBox()).width;
     const before = await width();
     await page.keyboard.press("Alt+ArrowRight");
-    assert.ok((await width()) > before);
+    await until("it is wider", async () => (await width()) > before);
     await page.keyboard.press("Alt+Shift+ArrowLeft");
-    assert.equal((await headers())[0], "State");
+    await until("it moved", async () => (await headers())[0] === "State");
     await page.reload();
     await seen(row("Virtual machines", "web-1"));
-    assert.equal((await headers())[0], "State");
+    await until("the place is remembered", async () => (await headers())[0] === "State");
   });
 });
 
