@@ -238,15 +238,15 @@ class Validator {
 
   /// A subscription has one root field, no introspection, and nothing conditional (5.2.4.1).
   void single_field(const ast::OperationDefinition& operation, const Type& root) {
-    std::vector<const List<ast::Selection>*> todo{&operation.selections};
+    std::vector<const List<ast::Selection>*> pending{&operation.selections};
     std::vector<bool> seen(document_.fragments.size());
     const ast::Selection* first = nullptr;
     auto wrong = [&](const ast::Selection& at, std::string_view what) {
       error(Rule::kSingleFieldSubscriptions, at.offset, [&] { return std::string(what); });
     };
-    while (!todo.empty()) {
-      const auto& list = *todo.back();
-      todo.pop_back();
+    while (!pending.empty()) {
+      const auto& list = *pending.back();
+      pending.pop_back();
       for (const auto& selection : list) {
         if (ast::find_directive(selection.directives, "skip") || ast::find_directive(selection.directives, "include"))
           wrong(selection, "The root field of a subscription cannot depend on @skip or @include.");
@@ -269,7 +269,7 @@ class Validator {
           inner = &document_.fragments[index].selections;
         }
         const Type* type = condition.empty() ? &root : schema_.type(condition);
-        if (type != nullptr && schema_.is_possible(*type, root)) todo.push_back(inner);
+        if (type != nullptr && schema_.is_possible(*type, root)) pending.push_back(inner);
       }
     }
   }
