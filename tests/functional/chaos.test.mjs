@@ -125,10 +125,13 @@ async function expire() {
   await remove(name, id);
 }
 
-/// A guest that is asked to power off before it has booted does not hear it: the press is repeated.
+/// A guest that is asked to power off before it has booted does not hear it: the press is repeated. It has to run first:
+/// what was never started is stopped at once.
 async function press() {
   const name = `deaf-${++turns}`;
   const { id } = await create(name);
+  const machine = 'query($id: ID!) { virtualMachine(id: $id) { state } }';
+  while ((await insist(machine, { id })).virtualMachine.state !== 'RUNNING' && !abandoned) await sleep(20);
   await insist('mutation($id: ID!) { stopVirtualMachine(id: $id) { operation { id } } }', { id }, `stop-${name}`);
   await sleep(1000);
   await remove(name, id);

@@ -32,7 +32,8 @@ async function populate(side, name) {
   side.tenant = await world.createTenant(name);
   const options = { tenant: name };
   side.machine = await world.createMachine(name, `${name}-vm`);
-  await world.machineIn(name, side.machine.id, 'RUNNING');
+  // Booted is a fact of its own that arrives later; what is compared before and after has to stand still.
+  await until('the guest to have booted', async () => (await world.machine(name, side.machine.id)).bootedAt);
   side.incident = (await world.graphql('mutation($i: DeclareIncidentInput!) { declareIncident(input: $i) { incident { id } } }',
     { i: { title: `${name} is on fire`, severity: 'P2', impact: `${name} burns`, virtualMachineId: side.machine.id, correlationKey: 'same' } }, options)).declareIncident.incident.id;
   await world.graphql('mutation($id: ID!) { addIncidentNote(id: $id, body: "NOTE") { incident { id } } }'.replace('NOTE', `${name} note`), { id: side.incident }, options);
