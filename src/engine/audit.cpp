@@ -120,7 +120,7 @@ asio::awaitable<Status> record_audit(pg::Transaction& tx, AuditRow row, Random& 
   params.add_bytes(kCanonicalHead).add_bytes(std::string_view(tail));
   params.add_bytes(std::string_view(content)).add_bytes(std::string_view(salt));
   PHX_CRASH_POINT("engine.audit.before_record");
-  PHX_CO_CHECK(co_await tx.execute(sql::engine::record_audit, std::move(params)));
+  tx.defer(sql::engine::record_audit, std::move(params));
   co_return Status();
 }
 

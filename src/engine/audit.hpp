@@ -55,6 +55,7 @@ struct AuditRow {
   std::string request_id;
 };
 
+/// Travels with the transaction's next statement or its COMMIT (Transaction::defer); a failure is that call's.
 asio::awaitable<Status> record_audit(pg::Transaction& tx, AuditRow row, Random& random);
 
 /// Deterministic JSON text: object keys sorted by bytes, no white space, numbers in their shortest form.

@@ -80,7 +80,7 @@ asio::awaitable<Status> record_event(pg::Transaction& tx, Event event) {
   PHX_CRASH_POINT("engine.event.before_record");
   auto params = pg::Params::of(event.tenant, event.type, event.id, change_kind_name(event.kind), event.version);
   params.add_json(event.payload);
-  PHX_CO_CHECK(co_await tx.execute(sql::engine::record_event, std::move(params)));
+  tx.defer(sql::engine::record_event, std::move(params));
   co_return Status();
 }
 

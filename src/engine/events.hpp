@@ -1,9 +1,9 @@
 #pragma once
 /// What happened, as a log: each committed change once, in an order that every reader agrees on, resumable by cursor.
 ///
-/// **Writing.** A mutation inserts into `event_inbox` in its own transaction, as its last write, after it holds the
-/// object's row lock. Nothing else: no NOTIFY, no counter, no lock that strangers take (measured: each of those costs
-/// group commit, 16 times slower on a disk with 2 ms fdatasync).
+/// **Writing.** A mutation inserts into `event_inbox` in its own transaction, after it holds the object's row lock.
+/// Nothing else: no NOTIFY, no counter, no lock that strangers take (measured: each of those costs group commit, 16
+/// times slower on a disk with 2 ms fdatasync).
 /// **Ordering.** One Sequencer at a time, over all server processes, moves visible inbox rows in id order into `events`
 /// and gives them a gapless `seq`. Since a later change of an object inserts only after the earlier one committed, the
 /// versions of one object are in order. A cursor is the place in that order.
@@ -66,7 +66,8 @@ struct Event {
   std::optional<std::string> payload;
 };
 
-/// The last write of a transaction. The object's row lock must be held.
+/// The object's row lock must be held. Travels with the transaction's next statement or its COMMIT
+/// (Transaction::defer), so an event costs no round trip; a failure is that call's.
 asio::awaitable<Status> record_event(pg::Transaction& tx, Event event);
 
 /// An event with its place in the log.

@@ -132,7 +132,8 @@ TEST(Sequencer, ALateCommitIsNeitherLostNorOvertakenByItsObject) {
   Sequencer sequencer(db.executor(), db.database(), clock, db.metrics());
   auto late = db.run(db->begin(Scope::worker(), Deadline::after(30s)));
   ASSERT_TRUE(late);
-  ASSERT_TRUE(db.run(record_event(*late, event(1, 1))));  // has the lower id, commits later
+  ASSERT_TRUE(db.run(record_event(*late, event(1, 1))));
+  ASSERT_TRUE(db.run(late->execute(sql("select 1"))));  // takes it along: it has the lower id, and commits later
   for (int i = 0; i < 5; ++i) {
     write(db, event(2, i + 1));
     EXPECT_EQ(move_all(db, sequencer), 1);

@@ -195,6 +195,10 @@ class Transaction {
   asio::awaitable<Result<Rows>> execute(Sql sql, Params params = {});
   /// All in one round trip; the first failure is the answer.
   asio::awaitable<Result<std::vector<Rows>>> execute_batch(std::vector<Query> queries);
+  /// A statement whose rows nobody needs: it travels with the next call, or with COMMIT, instead of a round trip of its
+  /// own. The order is kept. That call answers with its failure: a commit() that carries one stores nothing and says
+  /// why. Give it only what fails for reasons that its later caller would not mistake for its own.
+  void defer(Sql sql, Params params = {});
   /// COPY … FROM STDIN (binary). PostgreSQL has no COPY into tables whose row-level security binds the role: tables
   /// without it, or the owner. Names are plain identifiers; `table` may carry a schema ("phoenix.vms"). Returns rows.
   /// Numeric values must be cast from another type: kInternal "pg.copy_text".

@@ -352,6 +352,85 @@ TEST(Transactions, SavepointsUndoOnlyWhatCameAfter) {
   EXPECT_EQ(count_as(db, Scope::of_tenant(kTenantA)), 32);
 }
 
+TEST(Transactions, DeferredStatementsTravelWithTheNextOneOrWithCommitInOrder) {
+  TestDatabase db;
+  make_notes(db);
+  {
+    auto tx = db.run(db->begin(Scope::of_tenant(kTenantA), soon()));
+    ASSERT_TRUE(tx);
+    tx->defer(kInsert, Params::of(kTenantA, "one"));
+    EXPECT_EQ(db.value("select count(*) from pg_stat_activity where state = 'idle in transaction' and "
+                       "datname = current_database()"),
+              "0")
+        << "nothing was sent";
+    const auto batch = db.run(tx->execute_batch({{kInsert, Params::of(kTenantA, "two")}, {kCount, {}}}));
+    ASSERT_TRUE(batch) << batch.error().to_string();
+    ASSERT_EQ(batch->size(), 2u) << "the rows of what was asked for, and no others";
+    EXPECT_EQ((*batch)[1].get<std::int64_t>(0, 0), 32);
+    tx->defer(kInsert, Params::of(kTenantA, "three"));
+    tx->defer(kInsert, Params::of(kTenantA, "four"));
+    ASSERT_TRUE(db.run(tx->commit()));
+  }
+  // Nothing but deferred statements is a transaction, too.
+  auto tx = db.run(db->begin(Scope::of_tenant(kTenantA), soon()));
+  ASSERT_TRUE(tx);
+  tx->defer(kInsert, Params::of(kTenantA, "five"));
+  ASSERT_TRUE(db.run(tx->commit()));
+  const auto stored = db.exec("select body from phoenix.notes where id > 50 order by id");
+  std::vector<std::string> bodies;
+  for (const auto& row : stored) bodies.push_back(row[0]);
+  EXPECT_THAT(bodies, ::testing::ElementsAre("one", "two", "three", "four", "five"));
+}
+
+TEST(Transactions, ADeferredFailureFailsTheCommitAndStoresNothing) {
+  TestDatabase db(TestDatabase::Content::kMigrated, [](DatabaseOptions& o) { o.tenant = {1, 1}; });
+  make_notes(db);
+  {
+    auto tx = db.run(db->begin(Scope::of_tenant(kTenantA), soon()));
+    ASSERT_TRUE(tx);
+    ASSERT_TRUE(db.run(tx->execute(kInsert, Params::of(kTenantA, "before"))));
+    tx->defer(kInsert, Params::of(kTenantA, "a1"));
+    tx->defer(kInsert, Params::of(kTenantA, "after"));
+    const auto committed = db.run(tx->commit());
+    ASSERT_FALSE(committed);
+    EXPECT_EQ(committed.error().code(), Code::kAlreadyExists);
+    EXPECT_EQ(constraint_of(committed.error()), "notes_body_key");
+    EXPECT_FALSE(db.run(tx->commit()));
+  }
+  {
+    auto tx = db.run(db->begin(Scope::of_tenant(kTenantA), soon()));
+    ASSERT_TRUE(tx) << "the pool's only connection came back";
+    EXPECT_EQ(db.run(tx->execute(kCount))->get<std::int64_t>(0, 0), 30) << "nothing was stored";
+    tx->defer(kInsert, Params::of(kTenantB, "smuggled"));
+    const auto next = db.run(tx->execute(kCount));
+    ASSERT_FALSE(next) << "the statement it travelled with answers";
+    EXPECT_EQ(next.error().code(), Code::kPermissionDenied);
+    EXPECT_EQ(db.run(tx->commit()).error().reason(), "pg.transaction_aborted");
+  }
+  {
+    auto tx = db.run(db->begin(Scope::of_tenant(kTenantA), soon()));
+    ASSERT_TRUE(tx);
+    tx->defer(kInsert, Params::of(kTenantA, "never sent"));
+  }
+  EXPECT_EQ(count_as(db, Scope::of_tenant(kTenantA)), 30);
+}
+
+TEST(Transactions, SavepointsKeepWhatWasDeferredBeforeThem) {
+  TestDatabase db;
+  make_notes(db);
+  auto tx = db.run(db->begin(Scope::of_tenant(kTenantA), soon()));
+  ASSERT_TRUE(tx);
+  tx->defer(kInsert, Params::of(kTenantA, "kept"));
+  ASSERT_TRUE(db.run(tx->savepoint("one")));
+  tx->defer(kInsert, Params::of(kTenantA, "undone"));
+  ASSERT_TRUE(db.run(tx->rollback_to("one")));
+  tx->defer(kInsert, Params::of(kTenantA, "a1"));
+  ASSERT_FALSE(db.run(tx->release("one"))) << "it was taken along";
+  ASSERT_TRUE(db.run(tx->rollback_to("one")));
+  ASSERT_TRUE(db.run(tx->commit()));
+  EXPECT_EQ(db.value("select string_agg(body, ',') from phoenix.notes where id > 50"), "kept");
+}
+
 TEST(Transactions, BatchIsOneRoundTripAndStopsAtTheFirstFailure) {
   TestDatabase db;
   make_notes(db);

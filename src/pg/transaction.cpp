@@ -65,6 +65,7 @@ struct Transaction::Impl {
   TransactionOptions options;
   bool begun = false;
   bool failed = false;
+  std::vector<Query> deferred;
   std::shared_ptr<Segment> committing;
 
   ~Impl() { give_up(); }
@@ -88,21 +89,34 @@ struct Transaction::Impl {
     return out;
   }
 
-  /// Sends one segment and waits; on success its rows are in it.
-  asio::awaitable<Result<std::shared_ptr<Segment>>> run(std::vector<Control> before,
-                                                        const std::vector<Query>& queries) {
+  /// What was deferred, and then `queries`.
+  std::vector<Query> with_deferred(std::vector<Query> queries) {
+    if (deferred.empty()) return queries;
+    auto all = std::exchange(deferred, {});
+    all.insert(all.end(), std::make_move_iterator(queries.begin()), std::make_move_iterator(queries.end()));
+    return all;
+  }
+
+  void observe(const std::vector<Query>& queries, const Stopwatch& stopwatch) const {
+    for (const auto& query : queries) database->observe(query.sql, stopwatch);
+  }
+
+  /// Sends one segment (what was deferred, the queries, then `after`) and waits; on success it has the queries' rows.
+  asio::awaitable<Result<std::shared_ptr<Segment>>> run(std::vector<Query> wanted, std::vector<Control> after = {}) {
     if (!connection || failed) co_return already_failed();
     if (deadline.passed()) {
       failed = true;
       co_return to_error({"57014", "the request's deadline passed", {}, {}});
     }
+    const Stopwatch stopwatch;
     const bool first = !begun;
-    auto controls = opening();
-    controls.insert(controls.end(), std::make_move_iterator(before.begin()), std::make_move_iterator(before.end()));
+    const auto controls = opening();
+    const auto before = static_cast<std::ptrdiff_t>(deferred.size());
+    const auto queries = with_deferred(std::move(wanted));
     const auto limit = deadline.is_never() ? deadline : Deadline::at(deadline.when() + kDeadlineGrace);
     for (int attempt = 0;; ++attempt) {
       begun = true;
-      const auto segment = connection->send(controls, queries);
+      const auto segment = connection->send(controls, queries, after);
       const auto waited = co_await connection->wait(segment, limit);
       if (waited != Waited::kDone) {
         failed = true;
@@ -111,7 +125,11 @@ struct Transaction::Impl {
           co_return Error(Code::kCancelled, "pg.cancelled", "The request was given up.");
         co_return to_error({"57014", "the request's deadline passed", {}, {}});
       }
-      if (!segment->error) co_return segment;
+      if (!segment->error) {
+        observe(queries, stopwatch);
+        segment->rows.erase(segment->rows.begin(), segment->rows.begin() + before);
+        co_return segment;
+      }
       const bool plan_gone = segment->error->plan_gone;
       if (first && attempt == 0 && plan_gone) {
         // Nothing was done yet in this transaction: it can begin again with the statement prepared anew.
@@ -153,11 +171,11 @@ asio::awaitable<Result<Rows>> Transaction::execute(Sql sql, Params params) {
 }
 
 asio::awaitable<Result<std::vector<Rows>>> Transaction::execute_batch(std::vector<Query> queries) {
-  const Stopwatch stopwatch;
-  PHX_CO_TRY(const auto segment, co_await impl_->run({}, queries));
-  for (const auto& query : queries) impl_->database->observe(query.sql, stopwatch);
+  PHX_CO_TRY(const auto segment, co_await impl_->run(std::move(queries)));
   co_return std::move(segment->rows);
 }
+
+void Transaction::defer(Sql sql, Params params) { impl_->deferred.push_back({std::move(sql), std::move(params)}); }
 
 asio::awaitable<Result<std::int64_t>> Transaction::copy_in(std::string table, std::vector<std::string> columns,
                                                            std::vector<Params> rows) {
@@ -166,7 +184,7 @@ asio::awaitable<Result<std::int64_t>> Transaction::copy_in(std::string table, st
                                            [](const std::string& name) { return plain_identifier(name, false); });
   if (!names_are_plain) co_return internal_error("pg.copy_columns", "COPY takes plain lower-case identifiers");
   PHX_CO_TRY(auto data, copy_binary(columns, rows));
-  if (!impl_->begun) { PHX_CO_TRY(const auto begun, co_await impl_->run({}, {})); }
+  if (!impl_->begun || !impl_->deferred.empty()) { PHX_CO_TRY(const auto begun, co_await impl_->run({})); }
   if (!impl_->connection || impl_->failed) co_return already_failed();
   auto command = fmt::format("copy {} ({}) from stdin (format binary)", table, fmt::join(columns, ", "));
   auto copied = co_await impl_->connection->copy_in(std::move(command), std::move(data), impl_->deadline);
@@ -178,7 +196,7 @@ asio::awaitable<Status> Transaction::savepoint(std::string name) {
   if (!plain_identifier(name, false)) co_return internal_error("pg.savepoint_name", name);
   std::vector<Control> controls;
   controls.push_back({fmt::format("savepoint {}", name), {}, {}});
-  PHX_CO_TRY(const auto segment, co_await impl_->run(std::move(controls), {}));
+  PHX_CO_TRY(const auto segment, co_await impl_->run({}, std::move(controls)));
   co_return Status();
 }
 
@@ -186,9 +204,11 @@ asio::awaitable<Status> Transaction::rollback_to(std::string name) {
   if (!plain_identifier(name, false)) co_return internal_error("pg.savepoint_name", name);
   // The one thing a failed transaction may still do.
   impl_->failed = !impl_->connection || impl_->connection->closed();
+  // A savepoint sends what was deferred before it: this came after, and is undone with the rest.
+  impl_->deferred.clear();
   std::vector<Control> controls;
   controls.push_back({fmt::format("rollback to savepoint {}", name), {}, {}});
-  PHX_CO_TRY(const auto segment, co_await impl_->run(std::move(controls), {}));
+  PHX_CO_TRY(const auto segment, co_await impl_->run({}, std::move(controls)));
   co_return Status();
 }
 
@@ -196,7 +216,7 @@ asio::awaitable<Status> Transaction::release(std::string name) {
   if (!plain_identifier(name, false)) co_return internal_error("pg.savepoint_name", name);
   std::vector<Control> controls;
   controls.push_back({fmt::format("release savepoint {}", name), {}, {}});
-  PHX_CO_TRY(const auto segment, co_await impl_->run(std::move(controls), {}));
+  PHX_CO_TRY(const auto segment, co_await impl_->run({}, std::move(controls)));
   co_return Status();
 }
 
@@ -206,7 +226,7 @@ asio::awaitable<Status> Transaction::commit() {
     impl.give_up();
     co_return already_failed();
   }
-  if (!impl.begun) {
+  if (!impl.begun && impl.deferred.empty()) {
     impl.give_up();
     co_return Status();
   }
@@ -215,7 +235,11 @@ asio::awaitable<Status> Transaction::commit() {
     co_return unavailable("pg.unavailable", "the connection was lost before COMMIT");
   }
   const Control commit{"commit", {}, {}};
-  const auto segment = impl.connection->send(std::span(&commit, 1), {});
+  const Stopwatch stopwatch;
+  const auto opening = impl.opening();
+  const auto deferred = impl.with_deferred({});
+  // Up to the Sync the first failure skips the rest: COMMIT does not run when a deferred statement failed.
+  const auto segment = impl.connection->send(opening, deferred, std::span(&commit, 1));
   impl.committing = segment;
   const auto patience = impl.deadline.at_least(kCommitGrace);
   const auto waited = co_await impl.connection->wait(segment, patience);
@@ -235,10 +259,12 @@ asio::awaitable<Status> Transaction::commit() {
     co_return unknown("no answer to COMMIT in time");
   }
   impl.committing.reset();
+  if (segment->error && segment->error->plan_gone) impl.connection->forget(deferred);
   impl.give_up();
   if (segment->lost) co_return unknown(segment->error->message);
   if (segment->error) co_return to_error(*segment->error);
-  if (segment->control_rows.front().command_tag() != "COMMIT") co_return already_failed();
+  impl.observe(deferred, stopwatch);
+  if (segment->control_rows.back().command_tag() != "COMMIT") co_return already_failed();
   co_return Status();
 }
 
