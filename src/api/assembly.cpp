@@ -467,10 +467,16 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
 
   void bind_subscription(const graphql::Field& field, const std::string& where, FieldMeaning& meaning) {
     const auto* changes = directive(field, "changes");
+    if (directive(field, "connection")) {
+      meaning.kind = Kind::kConnection;
+      meaning.target = connection_target(field.type);
+      if (changes || !meaning.target) fault(where + ": a live list leads to a connection that is not null");
+      return;
+    }
     meaning.kind = Kind::kChanges;
     meaning.target = changes ? api_->table(changes->string("of")) : nullptr;
     if (!meaning.target) {
-      fault(where + ": a subscription field has @changes of an @table type");
+      fault(where + ": a subscription field has @changes of an @table type, or @connection");
       return;
     }
     if (field.type.to_string() != meaning.target->name + "Change!")

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "api/errors.hpp"
+#include "api/service_job.hpp"
 #include "base/crash_point.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
@@ -40,14 +41,6 @@ bool audited(const RequestContext& context) { return context.principal.authentic
 Result<std::shared_ptr<const Plan>> shared(Result<Plan> plan) {
   if (!plan) return std::move(plan.error());
   return std::make_shared<const Plan>(std::move(*plan));
-}
-
-/// The variable stands in its definition and in one place besides.
-bool used_once(std::string_view query, std::string_view variable) {
-  const std::string used = "$" + std::string(variable);
-  std::size_t uses = 0;
-  for (auto at = query.find(used); at != std::string_view::npos; at = query.find(used, at + 1)) ++uses;
-  return uses == 2;
 }
 
 }  // namespace
@@ -102,19 +95,6 @@ void ReadyQueries::keep(std::string key, std::shared_ptr<ReadyQuery> query) {
 
 // ---------------------------------------------------------------- service
 
-/// One root field on its way to an answer.
-struct GraphqlService::Job {
-  const FieldGroup* group = nullptr;
-  std::optional<Error> error;
-  std::optional<PlanRun> run;        ///< @connection, @byId
-  std::optional<json::value> value;  ///< resolvers and mutations
-  graphql::TypeRef type;             ///< of the value, where it is not the field's
-  TableRefs refs;
-  pg::Rows rows;
-  std::optional<CellTable> cells;
-  std::int64_t count = 0;
-};
-
 GraphqlService::GraphqlService(Services services, Limits limits)
     : services_(services),
       limits_(limits),
@@ -122,6 +102,13 @@ GraphqlService::GraphqlService(Services services, Limits limits)
       ready_(limits.ready_queries) {}
 
 GraphqlService::~GraphqlService() = default;
+
+CompileLimits GraphqlService::compile_limits(Role role) const {
+  CompileLimits out = limits_.compile;
+  if (const auto it = limits_.cost_by_role.find(role); it != limits_.cost_by_role.end())
+    out.max_cost = std::min(out.max_cost, it->second);
+  return out;
+}
 
 pg::Scope GraphqlService::scope_of(const RequestContext& context) {
   return context.tenant ? pg::Scope::of_tenant(*context.tenant) : pg::Scope::platform();
@@ -181,11 +168,12 @@ asio::awaitable<GraphqlAnswer> GraphqlService::execute(RequestContext context, G
   const graphql::OperationKind kind = execution.operation().kind;
   if (kind == graphql::OperationKind::kSubscription)
     co_return refuse(Error(Code::kInvalidArgument, "graphql.subscription",
-                           "Subscriptions are served over WebSocket (graphql-transport-ws)."));
+                           "Subscriptions are served over WebSocket (graphql-transport-ws) and as text/event-stream."));
   if (kind == graphql::OperationKind::kMutation && !request.allow_mutations)
     co_return refuse(Error(Code::kInvalidArgument, "graphql.get", "GET serves queries only; send mutations by POST."));
 
   graphql::Response response(execution);
+  GraphqlAnswer answer;
   auto fields = execution.root_fields();
   if (!fields) {
     response.fail(std::move(fields.error()));
@@ -195,18 +183,20 @@ asio::awaitable<GraphqlAnswer> GraphqlService::execute(RequestContext context, G
                              fmt::format("One operation has at most {} mutations.", limits_.max_mutations)));
     co_await run_mutations(context, request, execution, *fields, response);
   } else {
-    co_await run_query(context, *ready, *fields, response);
+    const std::uint64_t cost = co_await run_query(context, *ready, *fields, response);
+    if (cost > 0) answer.cost = {.requested = cost, .limit = compile_limits(context.role).max_cost};
   }
-  co_return GraphqlAnswer{.body = response.finish()};
+  answer.body = response.finish();
+  co_return answer;
 }
 
-asio::awaitable<void> GraphqlService::run_query(const RequestContext& context, ReadyQuery& query, FieldGroups fields,
-                                                graphql::Response& response) {
+asio::awaitable<std::uint64_t> GraphqlService::run_query(const RequestContext& context, ReadyQuery& query,
+                                                         FieldGroups fields, graphql::Response& response) {
   const Execution& execution = query.execution;
   query.plans.resize(fields.size());
   std::vector<Job> jobs;
   jobs.reserve(fields.size());
-  const Compiler compiler(services_.api, execution, context.role, limits_.compile);
+  const Compiler compiler(services_.api, execution, context.role, compile_limits(context.role));
   for (const FieldGroup& group : fields) {
     Job& job = jobs.emplace_back();
     job.group = &group;
@@ -240,8 +230,9 @@ asio::awaitable<void> GraphqlService::run_query(const RequestContext& context, R
     else
       job.error = plan->error();
   }
-  co_await read(context, execution, jobs);
+  const std::uint64_t cost = co_await read(context, execution, jobs);
   encode(context, execution, jobs, response);
+  co_return cost;
 }
 
 void GraphqlService::collect_refs(const Execution& execution, const FieldGroup& group, const json::value& value,
@@ -270,9 +261,10 @@ void GraphqlService::collect_refs(const Execution& execution, const FieldGroup& 
       collect_refs(execution, field, *member, field.field->type, out);
 }
 
-asio::awaitable<void> GraphqlService::read(const RequestContext& context, const Execution& execution,
-                                           std::vector<Job>& jobs) {
-  const Compiler compiler(services_.api, execution, context.role, limits_.compile);
+asio::awaitable<std::uint64_t> GraphqlService::read(const RequestContext& context, const Execution& execution,
+                                                    std::vector<Job>& jobs) {
+  const CompileLimits limits = compile_limits(context.role);
+  const Compiler compiler(services_.api, execution, context.role, limits);
   std::vector<pg::Query> queries;
   std::uint64_t cost = 0;
   for (Job& job : jobs) {
@@ -290,10 +282,10 @@ asio::awaitable<void> GraphqlService::read(const RequestContext& context, const 
       }
     }
     if (job.run) cost += job.run->plan->cost;
-    if (!job.error && cost > limits_.compile.max_cost)
+    if (!job.error && cost > limits.max_cost)
       job.error = Error(Code::kInvalidArgument, "limit.cost",
                         fmt::format("The operation's lists may read {} rows or more in all; the limit is {}.", cost,
-                                    limits_.compile.max_cost));
+                                    limits.max_cost));
     if (job.error) continue;
     if (job.run) {
       if (job.run->plan->rows) queries.push_back(*job.run->plan->rows);
@@ -301,7 +293,7 @@ asio::awaitable<void> GraphqlService::read(const RequestContext& context, const 
     }
     for (auto& [group, table] : job.refs) queries.push_back(*table.run->plan->rows);
   }
-  if (queries.empty()) co_return;
+  if (queries.empty()) co_return cost;
 
   // The wall in front of the wall: without a tenant only platform administrators (and the server itself) read at all.
   Result<std::vector<pg::Rows>> answer = permission_denied("tenant.required", "Choose a tenant first.");
@@ -311,7 +303,7 @@ asio::awaitable<void> GraphqlService::read(const RequestContext& context, const 
     log_error("api.read_failed", answer.error(), {{"request", context.request_id}});
     for (Job& job : jobs)
       if (!job.error && (job.run || !job.refs.empty())) job.error = answer.error();
-    co_return;
+    co_return cost;
   }
   std::size_t next = 0;
   for (Job& job : jobs) {
@@ -330,6 +322,7 @@ asio::awaitable<void> GraphqlService::read(const RequestContext& context, const 
       co_await resolve(context, *table.run, table.rows);
     }
   }
+  co_return cost;
 }
 
 asio::awaitable<void> GraphqlService::resolve(const RequestContext& context, PlanRun& run, const pg::Rows& rows) {
@@ -466,7 +459,7 @@ asio::awaitable<void> GraphqlService::run_mutations(const RequestContext& contex
         job.value = std::move(*payload);
       else
         job.error = std::move(payload.error());
-      co_await read(context, execution, jobs);
+      (void)co_await read(context, execution, jobs);
     }
     encode(context, execution, jobs, response);
     if (response.failed()) co_return;
@@ -551,200 +544,6 @@ asio::awaitable<void> GraphqlService::audit_failure(const RequestContext& contex
     if (written) written = co_await tx->commit();
   }
   if (!written) log_error("api.audit_failed", written.error(), {{"request", context.request_id}, {"action", action}});
-}
-
-// ---------------------------------------------------------------- subscriptions
-
-/// What equal subscriptions have read: the message of each event, kept while they may still want it.
-struct GraphqlService::SharedReads {
-  static constexpr std::size_t kKept = 256;
-  struct Entry {
-    std::shared_ptr<const std::string> message;  ///< null while it is being read
-  };
-  explicit SharedReads(asio::any_io_executor executor) : ready(executor) {
-    ready.expires_at(asio::steady_timer::time_point::max());
-  }
-  std::map<std::int64_t, Entry> entries;  // by seq
-  asio::steady_timer ready;
-  void announce() { ready.cancel(); }
-  void prune() {
-    while (entries.size() > kKept && entries.begin()->second.message) entries.erase(entries.begin());
-  }
-};
-
-LiveQuery::LiveQuery(GraphqlService& service, RequestContext context, std::shared_ptr<const graphql::Document> document,
-                     Execution execution)
-    : service_(service),
-      context_(std::move(context)),
-      document_(std::move(document)),
-      execution_(std::move(execution)) {}
-
-LiveQuery::~LiveQuery() = default;
-
-GraphqlService::Opened GraphqlService::open(asio::any_io_executor executor, RequestContext context,
-                                            GraphqlRequest request) {
-  const std::string request_id = context.request_id;
-  auto document = documents_.find(request.query);
-  if (!document)
-    return std::unexpected(request_errors(std::move(document.error()), request_id, Code::kInvalidArgument));
-  std::optional<std::string_view> name;
-  if (request.operation_name) name = *request.operation_name;
-  auto execution = Execution::prepare(services_.api.schema(), **document, name, request.variables);
-  if (!execution)
-    return std::unexpected(request_errors(std::move(execution.error()), request_id, Code::kInvalidArgument));
-  const auto refuse = [&](const Error& error) {
-    return std::unexpected(request_errors({to_graphql_error(error, request_id)}, request_id, error.code()));
-  };
-
-  std::unique_ptr<LiveQuery> live(
-      new LiveQuery(*this, std::move(context), std::move(*document), std::move(*execution)));
-  const auto fields = live->execution_.root_fields();
-  if (!fields) return std::unexpected(request_errors({fields.error()}, request_id, Code::kInvalidArgument));
-  if (fields->empty())
-    return refuse(invalid_argument("graphql.subscription", "", "The subscription's field is skipped."));
-  const FieldGroup& group = fields->front();
-  const FieldMeaning& meaning = services_.api.meaning(*group.field);
-  if (meaning.kind != Kind::kChanges)
-    return refuse(invalid_argument("graphql.subscription", "", "This operation is no subscription."));
-  if (Status allowed = authorise(*group.field, meaning, live->context_); !allowed) return refuse(allowed.error());
-  if (group.error) return refuse(invalid_argument("graphql.argument", "", group.error->message));
-  live->group_ = &group;
-  live->target_ = meaning.target;
-  if (const auto* id = group.arguments.if_contains("id"); id && id->is_string()) {
-    auto parsed = Uuid::parse(std::string_view(id->as_string()));
-    if (!parsed) return refuse(invalid_argument("uuid.malformed", "id", "An id is a UUID of 36 characters."));
-    live->id_ = *parsed;
-  }
-  if (const auto* after = group.arguments.if_contains("after"); after && after->is_string()) {
-    auto cursor = engine::EventCursor::parse(std::string_view(after->as_string()));
-    if (!cursor) return refuse(cursor.error());
-    live->after_ = std::move(*cursor);
-  }
-  // A selection that cannot be read is refused now, not at the first event.
-  bool personal = false;
-  {
-    std::map<const FieldGroup*, std::vector<Uuid>> refs;
-    collect_refs(live->execution_, group, json::object{{"node", Uuid().to_string()}}, group.field->type, refs);
-    const Compiler compiler(services_.api, live->execution_, live->context_.role, limits_.compile);
-    for (auto& [node, ids] : refs) {
-      const auto plan = compiler.by_ids(*node, *live->target_, std::move(ids));
-      if (!plan) return refuse(plan.error());
-      personal = personal || !plan->resolvers.empty();
-    }
-  }
-  // Subscriptions are equal when everything but where they begin is equal. Computed fields may depend on who asks.
-  json::object variables = live->execution_.variables();
-  for (const auto* node : group.nodes)
-    for (const auto& argument : node->arguments)
-      if (argument.name.text == "after" && argument.value.kind == graphql::ast::ValueKind::kVariable &&
-          used_once(request.query, argument.value.text))
-        variables.erase(argument.value.text);
-  const RequestContext& scope = live->context_;
-  const std::string key =
-      fmt::format("{}|{}|{}|{}|{}|{}", scope.tenant ? scope.tenant->to_string() : "platform", role_name(scope.role),
-                  personal ? scope.principal.user_id.to_string() : "", request.operation_name.value_or(""),
-                  engine::canonical_json(variables), request.query);
-  std::erase_if(shared_, [](const auto& entry) { return entry.second.expired(); });
-  live->shared_ = shared_[key].lock();
-  if (!live->shared_) shared_[key] = live->shared_ = std::make_shared<SharedReads>(executor);
-  return live;
-}
-
-engine::EventFilter LiveQuery::filter() const { return {.tenant = context_.tenant, .types = {target_->name}}; }
-
-asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::messages(engine::EventBatch batch) {
-  if (batch.resync) {
-    TableRefs none;
-    const json::object change{{"kind", "RESYNC"}, {"cursor", batch.cursor.to_string()}};
-    co_return Messages{render(change, none, std::nullopt)};
-  }
-  std::erase_if(batch.events, [&](const auto& event) { return id_ && event->id != *id_; });
-  if (batch.events.empty()) co_return Messages();
-  co_return co_await read_shared(std::move(batch.events), std::move(batch.cursor.epoch));
-}
-
-asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::read_shared(std::vector<engine::LoggedEventPtr> events,
-                                                                    std::string epoch) {
-  auto& entries = shared_->entries;
-  for (;;) {
-    std::vector<engine::LoggedEventPtr> mine;
-    bool pending = false;
-    for (const auto& event : events) {
-      const auto [it, fresh] = entries.try_emplace(event->seq);
-      if (fresh)
-        mine.push_back(event);
-      else if (!it->second.message)
-        pending = true;
-    }
-    if (!mine.empty()) {
-      // Whatever happens, also a cancellation: entries left empty are taken out, and who waits for them reads itself.
-      struct Guard {
-        GraphqlService::SharedReads& shared;
-        const std::vector<engine::LoggedEventPtr>& of;
-        ~Guard() {
-          for (const auto& event : of)
-            if (auto it = shared.entries.find(event->seq); it != shared.entries.end() && !it->second.message)
-              shared.entries.erase(it);
-          shared.announce();
-        }
-      };
-      const std::shared_ptr<GraphqlService::SharedReads> kept = shared_;
-      Guard guard{*kept, mine};
-      PHX_CO_TRY(Messages read_now, co_await read(mine, epoch));
-      for (std::size_t i = 0; i < mine.size(); ++i) entries[mine[i]->seq].message = std::move(read_now[i]);
-    } else if (pending) {
-      co_await shared_->ready.async_wait(asio::as_tuple(asio::use_awaitable));
-    } else {
-      Messages out;
-      for (const auto& event : events) out.push_back(entries[event->seq].message);
-      shared_->prune();
-      co_return out;
-    }
-  }
-}
-
-asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::read(const std::vector<engine::LoggedEventPtr>& events,
-                                                             const std::string& epoch) {
-  RequestContext context = context_;
-  context.deadline = Deadline::after(std::chrono::seconds(10));
-  json::array changes;
-  for (const auto& event : events) {
-    json::object change{{"kind", engine::change_kind_name(event->kind)},
-                        {"cursor", engine::EventCursor{epoch, event->seq}.to_string()},
-                        {"id", event->id.to_string()}};
-    if (event->kind != engine::ChangeKind::kDeleted) change["node"] = event->id.to_string();
-    changes.push_back(std::move(change));
-  }
-  std::vector<GraphqlService::Job> jobs(1);
-  jobs[0].group = group_;
-  jobs[0].type = group_->field->type.list_of();
-  jobs[0].value = changes;
-  co_await service_.read(context, execution_, jobs);
-  if (jobs[0].error && code_info(jobs[0].error->code()).retryable) co_return *jobs[0].error;
-  Messages out;
-  for (const json::value& change : changes) out.push_back(render(change.as_object(), jobs[0].refs, jobs[0].error));
-  co_return out;
-}
-
-std::shared_ptr<const std::string> LiveQuery::render(const json::object& change, TableRefs& refs,
-                                                     const std::optional<Error>& error) const {
-  graphql::Response response(execution_);
-  std::string text;
-  Encoder encoder(service_.services_.api, execution_, context_.request_id, text);
-  bool ok = false;
-  if (error)
-    encoder.error(*group_, *error);
-  else
-    ok = encoder.value(*group_, change, refs);
-  auto& errors = encoder.errors();
-  if (ok) {
-    for (GraphqlError& each : errors) response.add_error(std::move(each));
-    response.add_text(*group_, text);
-  } else {
-    for (std::size_t i = 0; i + 1 < errors.size(); ++i) response.add_error(std::move(errors[i]));
-    response.fail(std::move(errors.back()));
-  }
-  return std::make_shared<const std::string>(response.finish());
 }
 
 }  // namespace phx::api

@@ -11,7 +11,7 @@
 /// A failure is rolled back as a whole and audited in a transaction of its own. kAborted is tried again; a commit
 /// without an answer is resolved by the idempotency key when there is one.
 ///
-/// **Subscriptions** are opened here and driven by graphql_ws; see LiveQuery.
+/// **Subscriptions** are opened here and driven by the transports; see live_query.hpp.
 ///
 /// Crash points: api.mutation.begun, .keyed, .handled, .audited, .committed.
 
@@ -59,6 +59,12 @@ struct GraphqlAnswer {
   bool executed = true;
   /// Of a request error, the code; transports choose the HTTP status by it.
   std::optional<Code> refused;
+  /// Rows the operation's lists may read by their page sizes, and how many this caller's may; of queries that read any.
+  struct Cost {
+    std::uint64_t requested = 0;
+    std::uint64_t limit = 0;
+  };
+  std::optional<Cost> cost;
 };
 
 /// Validated documents by their text, so that a repeated operation is neither parsed nor validated again.
@@ -86,6 +92,7 @@ class DocumentCache {
 };
 
 class LiveQuery;
+struct LiveGroup;
 
 /// A query with everything that follows from its text, its variables and the caller's role alone: merged fields and
 /// compiled statements. Dashboards ask the same again and again; they find it ready.
@@ -130,6 +137,9 @@ class GraphqlService {
   struct Limits {
     DocumentLimits document;
     CompileLimits compile;
+    /// Rows an operation's lists may read, by role; never more than compile.max_cost. Platform administrators read
+    /// across all tenants; who is nobody yet reads nothing big.
+    std::map<Role, std::uint64_t> cost_by_role{{Role::kNone, 1'000}, {Role::kTenantViewer, 100'000}};
     std::size_t max_mutations = 20;  ///< root fields of one operation
     std::size_t cached_documents = 1'000;
     std::size_t cached_document_bytes = 16 * 1024;
@@ -154,13 +164,14 @@ class GraphqlService {
 
  private:
   friend class LiveQuery;
+  friend struct LiveGroup;
   struct Job;
-  struct SharedReads;
   class Mutation;
 
   GraphqlAnswer request_errors(std::vector<graphql::GraphqlError> errors, std::string_view request_id, Code code) const;
-  asio::awaitable<void> run_query(const RequestContext& context, ReadyQuery& query, graphql::FieldGroups fields,
-                                  graphql::Response& response);
+  /// Returns the operation's cost.
+  asio::awaitable<std::uint64_t> run_query(const RequestContext& context, ReadyQuery& query,
+                                           graphql::FieldGroups fields, graphql::Response& response);
   asio::awaitable<void> run_mutations(const RequestContext& context, const GraphqlRequest& request,
                                       const graphql::Execution& execution, graphql::FieldGroups fields,
                                       graphql::Response& response);
@@ -172,9 +183,10 @@ class GraphqlService {
   asio::awaitable<void> audit_failure(const RequestContext& context, Mutation& mutation, std::string action,
                                       Error error);
 
-  /// Plans, reads and computes everything a job needs but its encoding.
-  asio::awaitable<void> read(const RequestContext& context, const graphql::Execution& execution,
-                             std::vector<Job>& jobs);
+  /// Plans, reads and computes everything a job needs but its encoding. Returns what it costs: rows that may be read.
+  asio::awaitable<std::uint64_t> read(const RequestContext& context, const graphql::Execution& execution,
+                                      std::vector<Job>& jobs);
+  CompileLimits compile_limits(Role role) const;
   asio::awaitable<void> resolve(const RequestContext& context, PlanRun& run, const pg::Rows& rows);
   void collect_refs(const graphql::Execution& execution, const graphql::FieldGroup& group,
                     const boost::json::value& value, graphql::TypeRef type,
@@ -187,43 +199,8 @@ class GraphqlService {
   Limits limits_;
   DocumentCache documents_;
   ReadyQueries ready_;
-  /// Reads that equal subscriptions share, by scope, role, operation and variables.
-  std::map<std::string, std::weak_ptr<SharedReads>> shared_;
-};
-
-/// One open subscription. Each event becomes one message; equal subscriptions (same scope, role, operation and
-/// variables) read each event's object once together.
-class LiveQuery {
- public:
-  ~LiveQuery();
-  /// What of the log concerns this subscription: its tenant's events of its type, or in platform scope all tenants'.
-  engine::EventFilter filter() const;
-  const std::optional<engine::EventCursor>& after() const { return after_; }
-  using Messages = std::vector<std::shared_ptr<const std::string>>;
-  /// Payloads of `next` messages, in order; events about other ids are left out. A failure of the database that may
-  /// pass is an error here: call again with the same batch.
-  asio::awaitable<Result<Messages>> messages(engine::EventBatch batch);
-
- private:
-  friend class GraphqlService;
-  LiveQuery(GraphqlService& service, RequestContext context, std::shared_ptr<const graphql::Document> document,
-            graphql::Execution execution);
-  /// Reads the objects of these events in one statement; one message each.
-  asio::awaitable<Result<Messages>> read(const std::vector<engine::LoggedEventPtr>& events, const std::string& epoch);
-  /// The same, but what an equal subscription has read or is reading is taken from there.
-  asio::awaitable<Result<Messages>> read_shared(std::vector<engine::LoggedEventPtr> events, std::string epoch);
-  std::shared_ptr<const std::string> render(const boost::json::object& change, TableRefs& refs,
-                                            const std::optional<Error>& error) const;
-
-  GraphqlService& service_;
-  RequestContext context_;
-  std::shared_ptr<const graphql::Document> document_;
-  graphql::Execution execution_;
-  const graphql::FieldGroup* group_ = nullptr;
-  const TableType* target_ = nullptr;
-  std::optional<Uuid> id_;
-  std::optional<engine::EventCursor> after_;
-  std::shared_ptr<GraphqlService::SharedReads> shared_;
+  /// By scope, role, operation and variables; each takes itself out when its last subscriber leaves.
+  std::unordered_map<std::string, std::weak_ptr<LiveGroup>> live_groups_;
 };
 
 }  // namespace phx::api

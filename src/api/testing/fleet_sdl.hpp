@@ -106,6 +106,7 @@ type MottoPayload {
 
 extend type Subscription {
   shipChanged(id: ID, after: String): ShipChange! @changes(of: "Ship")
+  ships: ShipConnection! @connection
 }
 )";
 
