@@ -1,17 +1,20 @@
 #pragma once
-/// GraphQL over HTTP at /graphql: POST with JSON, GET for queries only.
+/// GraphQL over HTTP at /graphql: POST with JSON, GET for queries and subscriptions only.
 ///
-/// The media type of the answer follows Accept (application/graphql-response+json or application/json). A request that
-/// could not be executed is answered 4xx with the first, and 200 with the second unless it is not GraphQL at all;
-/// whoever cannot be authenticated gets 401, a tenant that cannot be entered 404, both as GraphQL errors. Batches are
-/// refused. `X-Phoenix-Tenant` chooses the tenant, `Idempotency-Key` names a mutation.
+/// The form of the answer follows Accept: application/graphql-response+json, application/json, or text/event-stream
+/// (graphql_sse.hpp). A request that could not be executed is answered 4xx with the first, and 200 with the second
+/// unless it is not GraphQL at all; whoever cannot be authenticated gets 401, a tenant that cannot be entered 404, both
+/// as GraphQL errors. Batches are refused. `X-Phoenix-Tenant` chooses the tenant (`?tenant=` for EventSource, which
+/// cannot send headers), `Idempotency-Key` names a mutation.
 ///
-/// Errors: "http.malformed_json", "http.batch", "http.media_type" (415), "http.not_acceptable" (406),
-/// "graphql.no_query", "graphql.malformed_request", and those of the service.
+/// Errors: those of graphql_request.hpp ("http.media_type" is 415), "http.not_acceptable" (406), those of
+/// known_documents.hpp and of the service.
 
 #include <boost/asio/awaitable.hpp>
 
 #include "api/context.hpp"
+#include "api/graphql_sse.hpp"
+#include "api/known_documents.hpp"
 #include "api/middleware.hpp"
 #include "api/service.hpp"
 
@@ -24,7 +27,8 @@ asio::awaitable<Result<RequestContext>> enter_scope(TenantDirectory& tenants, Pr
 
 class GraphqlHttp {
  public:
-  GraphqlHttp(GraphqlService& service, TenantDirectory& tenants) : service_(service), tenants_(tenants) {}
+  GraphqlHttp(GraphqlService& service, TenantDirectory& tenants, KnownDocuments& documents, GraphqlSse& sse)
+      : service_(service), tenants_(tenants), documents_(documents), sse_(sse) {}
 
   /// GET and POST /graphql.
   void install(Router& router);
@@ -33,6 +37,8 @@ class GraphqlHttp {
  private:
   GraphqlService& service_;
   TenantDirectory& tenants_;
+  KnownDocuments& documents_;
+  GraphqlSse& sse_;
 };
 
 }  // namespace phx::api

@@ -218,6 +218,10 @@ asio::awaitable<Status> Middleware::admit(const Router::Route& route, HttpCall& 
       co_return permission_denied("auth.csrf",
                                   "A request with the session cookie needs Content-Type: application/json and the "
                                   "header X-Phoenix-Csrf: 1.");
+    // GET changes nothing, but another site shall not make a browser ask either: not for its load, not for its timing.
+    const std::string_view site = call.http.headers.get("Sec-Fetch-Site");
+    if (call.principal.by_cookie && (site == "cross-site" || site == "same-site"))
+      co_return permission_denied("auth.csrf", "The session cookie works on the server's own pages only.");
   }
   if (limiter_) PHX_CO_CHECK(limiter_->admit(call.http, call.principal));
   co_return Status();

@@ -48,6 +48,10 @@ constexpr std::array kTable{
     text("site", "PHOENIX_SITE", &S::site, "local", "Name of the site this server's host belongs to."),
     text("region", "PHOENIX_REGION", &S::region, "local", "Region of the site."),
     text("log-format", "PHOENIX_LOG_FORMAT", &S::log_format, "json", "json or text."),
+    text("documents", "PHOENIX_DOCUMENTS", &S::documents, "any",
+         "GraphQL documents served: any, or trusted (those of the manifests, and the portal's own)."),
+    text("trusted-documents", "PHOENIX_TRUSTED_DOCUMENTS", &S::trusted_documents, "",
+         "Manifests of trusted GraphQL documents (JSON: id to text, or Apollo's), separated by commas."),
     number("incident-watch-seconds", "PHOENIX_INCIDENT_WATCH_SECONDS", &S::incident_watch_seconds, "120", 1, 86400,
            "How long Monitoring watches for a relapse before an incident resolves."),
     number("stop-grace-seconds", "PHOENIX_STOP_GRACE_SECONDS", &S::stop_grace_seconds, "30", 0, 3600,
@@ -190,6 +194,8 @@ Result<Settings> load_settings(const SettingSources& sources) {
     return invalid_argument("settings.bad_value", "accelerator", "accelerator must be tcg, kvm or auto.");
   if (settings.log_format != "json" && settings.log_format != "text")
     return invalid_argument("settings.bad_value", "log-format", "log-format must be json or text.");
+  if (settings.documents != "any" && settings.documents != "trusted")
+    return invalid_argument("settings.bad_value", "documents", "documents must be any or trusted.");
   return settings;
 }
 

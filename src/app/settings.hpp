@@ -32,6 +32,8 @@ struct Settings {
   std::string site;
   std::string region;
   std::string log_format;
+  std::string documents;
+  std::string trusted_documents;
   std::int64_t incident_watch_seconds = 0;
   std::int64_t stop_grace_seconds = 0;
   std::int64_t probe_every_ms = 0;
