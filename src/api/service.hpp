@@ -51,6 +51,9 @@ struct GraphqlRequest {
   std::optional<std::string> idempotency_key;
   /// False for GET: only queries are run.
   bool allow_mutations = true;
+  /// The document by name, with or instead of its text; see known_documents.hpp.
+  std::optional<std::string> document_id;
+  std::optional<std::string> persisted_hash;
 };
 
 struct GraphqlAnswer {
