@@ -253,7 +253,7 @@ class Completion {
 
  private:
   /// Levels of values within values. Fragments can nest deeper than the text that the parser bounds.
-  static constexpr std::size_t kMaxDepth = 2000;
+  static constexpr std::size_t kMaxDepth = 500;
 
   struct Step {
     std::string_view key;  ///< empty for a list index
