@@ -9,6 +9,8 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,6 +62,8 @@ struct Principal {
   bool by_cookie = false;
   /// A token bound to one tenant opens no other one and no platform scope.
   std::optional<Uuid> token_tenant;
+  /// Set when a token of an outside provider names tenants: with these roles it opens these alone.
+  std::shared_ptr<const std::map<std::string, Role, std::less<>>> claimed_tenants;
   /// When the proof ends by itself; open WebSockets are closed with 4403 then.
   std::optional<Instant> expires_at;
 

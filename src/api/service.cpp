@@ -10,6 +10,7 @@
 #include <set>
 
 #include "api/errors.hpp"
+#include "api/resolver_calls.hpp"
 #include "api/service_job.hpp"
 #include "base/crash_point.hpp"
 #include "base/log.hpp"
@@ -244,7 +245,7 @@ void GraphqlService::collect_refs(const Execution& execution, const FieldGroup& 
     return;
   }
   const graphql::Type& named = *type.named();
-  if (named.kind != graphql::TypeKind::kObject) return;
+  if (!named.is_composite()) return;
   if (services_.api.table(named)) {
     if (!value.is_string()) return;
     if (const auto id = Uuid::parse(std::string_view(value.as_string()))) {
@@ -254,6 +255,14 @@ void GraphqlService::collect_refs(const Execution& execution, const FieldGroup& 
     return;
   }
   if (!value.is_object()) return;
+  if (named.is_abstract()) {
+    // Without a table the value says what it is.
+    const auto* name = value.as_object().if_contains("__typename");
+    const graphql::Type* of =
+        name && name->is_string() ? execution.schema().type(std::string_view(name->as_string())) : nullptr;
+    if (of && !of->is_abstract()) collect_refs(execution, group, value, graphql::TypeRef(of), out);
+    return;
+  }
   const auto fields = execution.sub_fields(group, named);
   if (!fields) return;
   for (const FieldGroup& field : *fields)
@@ -290,6 +299,7 @@ asio::awaitable<std::uint64_t> GraphqlService::read(const RequestContext& contex
     if (job.run) {
       if (job.run->plan->rows) queries.push_back(*job.run->plan->rows);
       if (job.run->plan->count) queries.push_back(*job.run->plan->count);
+      for (const pg::Query& extra : job.run->plan->extras) queries.push_back(extra);
     }
     for (auto& [group, table] : job.refs) queries.push_back(*table.run->plan->rows);
   }
@@ -306,46 +316,27 @@ asio::awaitable<std::uint64_t> GraphqlService::read(const RequestContext& contex
     co_return cost;
   }
   std::size_t next = 0;
+  ResolverCalls calls;
   for (Job& job : jobs) {
     if (job.error) continue;
     if (job.run && job.run->plan->rows) {
       job.rows = std::move((*answer)[next++]);
-      co_await resolve(context, *job.run, job.rows);
       job.cells.emplace(job.rows);
+      calls.add(*job.run, *job.cells);
     }
     if (job.run && job.run->plan->count) job.count = (*answer)[next++].get<std::int64_t>(0, 0);
+    for (std::size_t i = 0; job.run && i < job.run->plan->extras.size(); ++i)
+      job.run->extras.push_back(std::move((*answer)[next++]));
     for (auto& [group, table] : job.refs) {
       table.rows = std::move((*answer)[next++]);
       table.cells = CellTable(table.rows);
       for (int row = 0; row < table.rows.size(); ++row)
         table.row_of.emplace(table.rows.get<Uuid>(row, table.run->plan->id_column), row);
-      co_await resolve(context, *table.run, table.rows);
+      calls.add(*table.run, table.cells);
     }
   }
+  co_await calls.run(context, services_.database);
   co_return cost;
-}
-
-asio::awaitable<void> GraphqlService::resolve(const RequestContext& context, PlanRun& run, const pg::Rows& rows) {
-  if (run.computed.empty()) co_return;
-  gather_resolver_rows(run, CellTable(rows));
-  for (std::size_t i = 0; i < run.computed.size(); ++i) {
-    const ResolverUse& use = run.plan->resolvers[i];
-    PlanRun::Computed& computed = run.computed[i];
-    if (computed.rows.empty()) continue;
-    const std::size_t count = computed.rows.size();
-    FieldBatch batch{context, services_.database, std::move(computed.rows), use.group->arguments};
-    auto values = co_await use.field->resolver(batch);
-    if (!values) {
-      log_error("api.resolver_failed", values.error(),
-                {{"request", context.request_id}, {"field", use.group->field->name}});
-      computed.error = std::move(values.error());
-    } else if (values->size() != count) {
-      computed.error =
-          internal_error("api.resolver", use.group->field->name + " gave another number of values than rows");
-    } else {
-      computed.values = std::move(*values);
-    }
-  }
 }
 
 void GraphqlService::encode(const RequestContext& context, const Execution& execution, std::vector<Job>& jobs,
@@ -534,7 +525,8 @@ asio::awaitable<Result<json::object>> GraphqlService::mutate_once(Mutation& muta
 asio::awaitable<void> GraphqlService::audit_failure(const RequestContext& context, Mutation& mutation,
                                                     std::string action, Error error) {
   engine::AuditRow row = mutation.row(action, code_info(error.code()).name);
-  row.after.reset();  // nothing came of it
+  row.after.reset();  // nothing came of it, not even of a tenant that was being made
+  if (!row.before || row.before->is_null()) row.tenant = context.tenant;
   auto tx = co_await services_.database.begin(mutation.scope(), Deadline::after(std::chrono::seconds(5)));
   Status written;
   if (!tx) {

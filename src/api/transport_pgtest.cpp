@@ -3,13 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "api/graphql_http.hpp"
-#include "api/graphql_ws.hpp"
-#include "api/middleware.hpp"
-#include "api/testing/fleet.hpp"
-#include "base/task_scope.hpp"
-#include "net/client.hpp"
-#include "net/server.hpp"
+#include "api/testing/transport.hpp"
+#include "base/crypto.hpp"
 #include "net/websocket.hpp"
 
 namespace phx::api {
@@ -19,151 +14,15 @@ using testing::Fleet;
 using ::testing::HasSubstr;
 using testing::id_of;
 using ::testing::Not;
+using testing::Transport;
 using namespace std::chrono_literals;
 namespace json = boost::json;
-
-/// Tokens are "user-<tenant>-<role>", or "admin"; sessions are numbered by tenant.
-class FakeIdentity final : public Authenticator, public TenantDirectory {
- public:
-  asio::awaitable<Result<Principal>> authenticate(const net::Request& request) override {
-    const std::string_view bearer = request.headers.get("Authorization");
-    if (bearer.starts_with("Bearer ")) co_return of(std::string(bearer.substr(7)));
-    if (const auto session = net::cookie(request.headers, "phoenix_session")) {
-      auto principal = of(std::string(*session));
-      if (principal) principal->by_cookie = true;
-      co_return principal;
-    }
-    co_return Principal();
-  }
-  asio::awaitable<Result<Principal>> authenticate_token(std::string token) override { co_return of(token); }
-  asio::awaitable<Result<TenantAccess>> enter(Principal principal, std::string id_or_name) override {
-    for (int tenant : {1, 2}) {
-      if (id_or_name != id_of(tenant, 0) && id_or_name != "tenant-" + std::to_string(tenant)) continue;
-      const bool member = principal.user_id == *Uuid::parse(id_of(900 + tenant, 1));
-      if (!member && !principal.platform_admin) break;
-      co_return TenantAccess{*Uuid::parse(id_of(tenant, 0)), "tenant-" + std::to_string(tenant),
-                             principal.platform_admin ? Role::kPlatformAdmin : role, state};
-    }
-    co_return not_found("tenant.not_found", "There is no such tenant, or you are not one of its members.");
-  }
-
-  Role role = Role::kTenantMember;
-  TenantState state = TenantState::kActive;
-  std::optional<Instant> expires_at;
-  bool revoked = false;
-
- private:
-  Result<Principal> of(const std::string& token) const {
-    if (revoked || (token != "one" && token != "two" && token != "admin"))
-      return Error(Code::kUnauthenticated, "auth.invalid", "The token is not valid.");
-    Principal out;
-    out.kind = PrincipalKind::kUser;
-    out.email = token + "@example.org";
-    out.user_id = *Uuid::parse(id_of(token == "one" ? 901 : token == "two" ? 902 : 900, 1));
-    out.platform_admin = token == "admin";
-    out.session_id = out.user_id;
-    out.expires_at = expires_at;
-    return out;
-  }
-};
-
-struct Transport : ::testing::Test {
-  Transport() {
-    http.install(router);
-    ws.install(router);
-    EXPECT_TRUE(fleet.db.run(feed.start()));
-    tasks.spawn("feed", feed.run());
-    tasks.spawn("sequencer", sequencer.run());
-    fleet.registry.on_commit([this] { sequencer.nudge(); });
-    const auto bound = server.listen("127.0.0.1", 0);
-    EXPECT_TRUE(bound);
-    port = *bound;
-  }
-  ~Transport() override {
-    fleet.db.run(server.stop());
-    fleet.db.run(tasks.stop());
-    client.reset();
-  }
-
-  net::ClientResponse post(std::string body, net::Headers headers, std::string path = "/graphql",
-                           std::string method = "POST") {
-    if (!headers.contains("Content-Type") && method == "POST") headers.set("Content-Type", "application/json");
-    auto response = fleet.db.run(client->send({.method = std::move(method),
-                                               .url = fmt::format("http://127.0.0.1:{}{}", port, path),
-                                               .unix_socket = {},
-                                               .headers = std::move(headers),
-                                               .body = std::move(body)}));
-    if (!response) throw std::runtime_error(response.error().to_string());
-    return std::move(*response);
-  }
-  static std::string query(std::string_view text) { return json::serialize(json::object{{"query", text}}); }
-  static net::Headers as(std::string_view token, std::string_view tenant = "tenant-1") {
-    net::Headers out{{"Authorization", "Bearer " + std::string(token)}};
-    if (!tenant.empty()) out.set("X-Phoenix-Tenant", tenant);
-    return out;
-  }
-  static std::string reason(const net::ClientResponse& response) { return Fleet::reason_in(response.body); }
-
-  net::WebSocket connect(net::Headers headers = {}) {
-    auto socket = fleet.db.run(net::connect_websocket({.url = fmt::format("ws://127.0.0.1:{}/graphql", port),
-                                                       .unix_socket = {},
-                                                       .headers = std::move(headers),
-                                                       .subprotocols = {"graphql-transport-ws"}}));
-    if (!socket) throw std::runtime_error(socket.error().to_string());
-    return std::move(*socket);
-  }
-  void send(net::WebSocket& socket, std::string text) { EXPECT_TRUE(fleet.db.run(socket.send_text(std::move(text)))); }
-  json::object receive(net::WebSocket& socket) {
-    auto message = fleet.db.run(socket.receive());
-    if (!message) throw std::runtime_error(message.error().to_string());
-    return json::parse(message->data).as_object();
-  }
-  /// Reads until the server closes; its code.
-  std::uint16_t closed(net::WebSocket& socket) {
-    while (fleet.db.run(socket.receive())) {}
-    return socket.close_code();
-  }
-  net::WebSocket ready(std::string_view payload = R"({"tenant": "tenant-1", "token": "one"})") {
-    net::WebSocket socket = connect();
-    send(socket, fmt::format("{{\"type\": \"connection_init\", \"payload\": {}}}", payload));
-    EXPECT_EQ(json::serialize(receive(socket)), R"({"type":"connection_ack"})");
-    return socket;
-  }
-  static std::string subscribe(std::string_view id, std::string_view text, json::object variables = {}) {
-    return json::serialize(json::object{
-        {"id", id}, {"type", "subscribe"}, {"payload", json::object{{"query", text}, {"variables", variables}}}});
-  }
-
-  Fleet fleet;
-  FakeIdentity identity;
-  Router router;
-  Middleware middleware{{}, router, identity, fleet.ids, fleet.clock};
-  engine::Sequencer sequencer{fleet.db.executor(), fleet.db.database(), fleet.clock, fleet.db.metrics()};
-  engine::EventFeed feed{fleet.db.executor(), fleet.db.database(), fleet.db.metrics()};
-  GraphqlHttp http{*fleet.service, identity};
-  GraphqlWebSocket ws{*fleet.service,
-                      identity,
-                      identity,
-                      feed,
-                      fleet.ids,
-                      fleet.clock,
-                      {.init_timeout = 400ms, .max_operations = 3, .recheck = 300ms}};
-  HttpMetrics metrics{fleet.db.metrics()};
-  net::HttpServer server{
-      fleet.db.executor(),
-      fleet.clock,
-      {.handler = [this](net::Request request) { return middleware.handle(std::move(request)); },
-       .on_upgrade = [this](net::Request request) { return middleware.on_upgrade(std::move(request)); },
-       .observer = &metrics}};
-  TaskScope tasks{fleet.db.executor(), "transport-test"};
-  std::unique_ptr<net::HttpClient> client = std::move(*net::make_http_client(fleet.db.executor()));
-  std::uint16_t port = 0;
-};
 
 TEST_F(Transport, PostAnswersInTheScopeOfTheHeader) {
   const auto one = post(query("{ ships(first: 1, orderBy: NAME) { nodes { name } } }"), as("one"));
   EXPECT_EQ(one.status, 200);
-  EXPECT_EQ(one.body, R"({"data":{"ships":{"nodes":[{"name":"alpha ship 01"}]}}})");
+  EXPECT_EQ(one.body, R"({"data":{"ships":{"nodes":[{"name":"alpha ship 01"}]}},)"
+                      R"("extensions":{"cost":{"requested":1,"limit":200000}}})");
   EXPECT_EQ(one.headers.get("Content-Type"), "application/json; charset=utf-8");
   EXPECT_EQ(one.headers.get("Cache-Control"), "no-store");
   EXPECT_TRUE(Uuid::parse(one.headers.get("X-Request-Id")));
@@ -252,7 +111,8 @@ TEST_F(Transport, WebSocketRunsQueriesAndMutations) {
   net::WebSocket socket = ready();
   send(socket, subscribe("q", "{ ships(first: 1, orderBy: NAME) { nodes { name } } }"));
   EXPECT_EQ(json::serialize(receive(socket)),
-            R"({"id":"q","type":"next","payload":{"data":{"ships":{"nodes":[{"name":"alpha ship 01"}]}}}})");
+            R"({"id":"q","type":"next","payload":{"data":{"ships":{"nodes":[{"name":"alpha ship 01"}]}},)"
+            R"("extensions":{"cost":{"requested":1,"limit":200000}}}})");
   EXPECT_EQ(json::serialize(receive(socket)), R"({"id":"q","type":"complete"})");
   send(socket, subscribe("q", "mutation { launchShip(input: {name: \"ws\"}) { note } }"));
   EXPECT_THAT(json::serialize(receive(socket)), HasSubstr("launched"));
@@ -371,15 +231,17 @@ TEST_F(Transport, TheCookieServesWebSocketsOfTheOwnOriginOnly) {
 TEST_F(Transport, RightsThatEndCloseTheSocket) {
   {
     net::WebSocket socket = ready();
-    ws.revoke_session(*Uuid::parse(id_of(901, 1)));
+    live.end_proof(*Uuid::parse(id_of(901, 1)));
     EXPECT_EQ(closed(socket), 4403);
   }
   {
     net::WebSocket mine = ready();
     net::WebSocket theirs = ready(R"({"tenant": "tenant-2", "token": "two"})");
-    ws.revoke_member(*Uuid::parse(id_of(902, 1)), *Uuid::parse(id_of(2, 0)));
+    identity.expelled = true;
+    live.member_changed(*Uuid::parse(id_of(902, 1)), *Uuid::parse(id_of(2, 0)));
     EXPECT_EQ(closed(theirs), 4403);
     EXPECT_TRUE(mine.is_open());
+    identity.expelled = false;
   }
   {
     identity.expires_at = fleet.clock.now() + 200ms;
@@ -400,6 +262,140 @@ TEST_F(Transport, RightsThatEndCloseTheSocket) {
   }
   fleet.db.run(server.drain(5s));
   EXPECT_EQ(ws.connections(), 0U);
+}
+
+TEST_F(Transport, AcceptDecidesTheForm) {
+  const auto form = [&](const char* accept) {
+    net::Headers headers = as("one");
+    headers.set("Accept", accept);
+    const auto answer = post(query("{ whoAmI }"), headers);
+    return answer.status == 200 ? std::string(answer.headers.get("Content-Type")) : std::to_string(answer.status);
+  };
+  const std::string plain = "application/json; charset=utf-8";
+  const std::string precise = "application/graphql-response+json; charset=utf-8";
+  const std::string stream = "text/event-stream; charset=utf-8";
+  EXPECT_EQ(form("*/*"), plain);
+  EXPECT_EQ(form("application/*;q=0.1"), plain);
+  EXPECT_EQ(form("application/json, application/graphql-response+json"), precise);
+  EXPECT_EQ(form("application/graphql-response+json;q=0.5, application/json"), plain);
+  EXPECT_EQ(form("application/graphql-response+json; q=0, */*;q=0.2"), plain);
+  EXPECT_EQ(form("text/event-stream, application/graphql-response+json, multipart/mixed"), precise);
+  EXPECT_EQ(form("text/event-stream, application/json;q=0.3"), stream);
+  EXPECT_EQ(form("application/json;q=0, */*"), "406");
+  EXPECT_EQ(form("application/json;q=none"), "406");
+  EXPECT_EQ(form("text/html"), "406");
+}
+
+TEST_F(Transport, CookiesOfOtherSitesAreNotServedByGet) {
+  const auto get = [&](std::string_view site) {
+    net::Headers headers{{"Cookie", "phoenix_session=one"}, {"X-Phoenix-Tenant", "tenant-1"}};
+    if (!site.empty()) headers.set("Sec-Fetch-Site", site);
+    return post("", headers, "/graphql?query=%7BwhoAmI%7D", "GET");
+  };
+  EXPECT_EQ(get("").status, 200);
+  EXPECT_EQ(get("same-origin").status, 200);
+  EXPECT_EQ(get("none").status, 200);
+  for (const char* site : {"cross-site", "same-site"}) {
+    EXPECT_EQ(get(site).status, 403);
+    EXPECT_THAT(get(site).body, HasSubstr("auth.csrf"));
+  }
+}
+
+TEST_F(Transport, DocumentsCanBeNamedByTheirHash) {
+  const std::string text = "{ whoAmI }";
+  const std::string hash = hex_encode(sha256(text));
+  const auto ask = [&](std::string_view body, net::Headers headers) {
+    return post(std::string(body), std::move(headers));
+  };
+  const auto named = [&](std::string_view more) {
+    return fmt::format(R"({{"extensions":{{"persistedQuery":{{"version":1,"sha256Hash":"{}"}}}}{}}})", hash, more);
+  };
+  const auto miss = ask(named(""), as("one"));
+  EXPECT_EQ(miss.status, 200);
+  EXPECT_EQ(reason(miss), "graphql.persisted_query_not_found");
+  EXPECT_THAT(miss.body, HasSubstr("\"message\":\"PersistedQueryNotFound\""));
+  EXPECT_EQ(reason(ask(named(R"(,"query":"{ other }")"), as("one"))), "graphql.persisted_query_hash");
+  // Strangers may use what is there, but write nothing down.
+  ask(named(fmt::format(R"(,"query":"{}")", text)), {});
+  EXPECT_EQ(documents.remembered(), 0U);
+  EXPECT_EQ(ask(named(fmt::format(R"(,"query":"{}")", text)), as("one")).body,
+            R"({"data":{"whoAmI":"one@example.org"}})");
+  EXPECT_EQ(ask(named(""), as("one")).body, R"({"data":{"whoAmI":"one@example.org"}})");
+  EXPECT_EQ(post("", as("one"),
+                 "/graphql?extensions=%7B%22persistedQuery%22%3A%7B%22version%22%3A1%2C%22sha256Hash%22%3A%22" + hash +
+                     "%22%7D%7D",
+                 "GET")
+                .body,
+            R"({"data":{"whoAmI":"one@example.org"}})");
+  EXPECT_EQ(reason(ask(R"({"extensions":{"persistedQuery":{"version":2,"sha256Hash":"x"}}})", as("one"))),
+            "graphql.malformed_request");
+}
+
+TEST_F(Transport, TrustedDocumentsAreAllThatIsServed) {
+  ASSERT_TRUE(documents.load(R"({"who": "{ whoAmI }"})", "test"));
+  const auto by_id = [&](std::string_view id) { return post(fmt::format(R"({{"documentId": "{}"}})", id), as("one")); };
+  EXPECT_EQ(by_id("who").body, R"({"data":{"whoAmI":"one@example.org"}})");
+  EXPECT_EQ(reason(by_id("nobody")), "graphql.document_unknown");
+  EXPECT_EQ(post(query("{ ships { totalCount } }"), as("one")).status, 200)
+      << "anything goes as long as nothing is said";
+  documents.trust_only(true);
+  EXPECT_EQ(by_id("who").body, R"({"data":{"whoAmI":"one@example.org"}})");
+  EXPECT_EQ(by_id("sha256:" + hex_encode(sha256("{ whoAmI }"))).body, R"({"data":{"whoAmI":"one@example.org"}})");
+  EXPECT_EQ(post(query("{ whoAmI }"), as("one")).body, R"({"data":{"whoAmI":"one@example.org"}})") << "the same text";
+  EXPECT_EQ(reason(post(query("{ ships { totalCount } }"), as("one"))), "graphql.document_not_trusted");
+  net::WebSocket socket = ready();
+  send(socket, subscribe("q", "{ ships { totalCount } }"));
+  EXPECT_THAT(json::serialize(receive(socket)), HasSubstr("graphql.document_not_trusted"));
+  send(socket, R"({"id": "q", "type": "subscribe", "payload": {"documentId": "who"}})");
+  EXPECT_THAT(json::serialize(receive(socket)), HasSubstr("one@example.org"));
+}
+
+TEST_F(Transport, ManifestsAreReadInBothFormats) {
+  EXPECT_TRUE(documents.load(R"({"format": "apollo-persisted-query-manifest", "version": 1,
+      "operations": [{"id": "a", "name": "Who", "type": "query", "body": "{ whoAmI }"}]})",
+                             "apollo"));
+  EXPECT_EQ(documents.trusted(), 2U) << "by id and by hash";
+  for (const char* wrong :
+       {"nonsense", "[]", R"({"a": 7})", R"({"operations": 1})", R"({"operations": [{"id": "a"}]})"}) {
+    const Status loaded = documents.load(wrong, "wrong.json");
+    ASSERT_FALSE(loaded) << wrong;
+    EXPECT_EQ(loaded.error().reason(), "documents.manifest");
+    EXPECT_THAT(loaded.error().message(), HasSubstr("wrong.json"));
+  }
+}
+
+TEST_F(Transport, WebSocketPagesOfAListSkipToTheNewestForWhoIsSlow) {
+  net::WebSocket socket = ready();
+  send(socket, subscribe("l", "subscription { ships(first: 1, orderBy: NAME) { nodes { name } } }"));
+  EXPECT_THAT(json::serialize(receive(socket)), HasSubstr("alpha ship 01"));
+  const std::string id = id_of(120, 1);
+  for (int i = 0; i < 20; ++i)
+    post(query(fmt::format("mutation {{ renameShip(id: \"{}\", name: \"a{:02}\") {{ note }} }}", id, i)), as("one"));
+  std::vector<std::string> seen;
+  while (seen.empty() || seen.back() != "a19")
+    seen.push_back(
+        json::value_to<std::string>(receive(socket).at("payload").at("data").at("ships").at("nodes").at(0).at("name")));
+  EXPECT_TRUE(std::ranges::is_sorted(seen)) << "never an older page after a newer one";
+}
+
+TEST_F(Transport, WhoTakesNothingIsAskedToComeBack) {
+  // Messages larger than any socket buffer, so that the first one fills the way to a client that does not read.
+  fleet.db.exec(
+      fmt::format("update phoenix.test_ships set nickname = repeat('x', 12000000) where id = '{}'", id_of(120, 1)));
+  auto connected = fleet.db.run(net::connect_websocket({.url = fmt::format("ws://127.0.0.1:{}/graphql", port),
+                                                        .unix_socket = {},
+                                                        .headers = {},
+                                                        .subprotocols = {"graphql-transport-ws"},
+                                                        .limits = {.max_message = 64 << 20}}));
+  ASSERT_TRUE(connected);
+  net::WebSocket socket = std::move(*connected);
+  send(socket, R"({"type": "connection_init", "payload": {"tenant": "tenant-1", "token": "one"}})");
+  EXPECT_EQ(receive(socket).at("type").as_string(), "connection_ack");
+  send(socket, subscribe("big", "{ ship(id: \"" + id_of(120, 1) + "\") { nickname } }"));
+  for (int i = 0; i < 6; ++i) send(socket, R"({"type": "ping"})");
+  fleet.db.run(sleep_for(1500ms));  // longer than the server's patience, while nothing is read
+  EXPECT_EQ(closed(socket), 1013);
+  EXPECT_EQ(socket.close_reason(), "subscriber.too_slow");
 }
 
 }  // namespace

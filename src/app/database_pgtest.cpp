@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -78,6 +79,30 @@ TEST(TenantWall, KeysBetweenTenantTablesCarryTheTenant) {
       "  join pg_attribute a on a.attrelid = con.conrelid and a.attnum = k.mine and a.attname = 'tenant_id' "
       "  join pg_attribute b on b.attrelid = con.confrelid and b.attnum = k.theirs and b.attname = 'tenant_id')"));
   EXPECT_TRUE(doors.empty()) << listed(doors);
+}
+
+// Directly, or by a key that carries the tenant to a table for which it holds.
+TEST(TenantWall, EveryTenantIdNamesATenantThatExists) {
+  TestDatabase db;
+  const std::map<std::string, std::string> allowed{
+      {"events", "its rows come from event_inbox alone; a key would make dropping a partition lock tenants"},
+      {"incident_counters", "the nil UUID counts the platform's own"},
+  };
+  const auto without = db.exec(with_tenant_tables(
+      ", keys as (select con.conrelid, con.confrelid, con.convalidated from pg_constraint con "
+      "  join lateral unnest(con.conkey) as k (mine) on true "
+      "  join pg_attribute a on a.attrelid = con.conrelid and a.attnum = k.mine and a.attname = 'tenant_id' "
+      "  where con.contype = 'f'), "
+      "held as (select conrelid from keys where confrelid = 'phoenix.tenants'::regclass and convalidated) "
+      "select c.relname from tenant_tables t join pg_class c on c.oid = t.oid where not exists ("
+      "  with recursive sure (rel) as (select conrelid from held union "
+      "    select k.conrelid from keys k join sure s on s.rel = k.confrelid where k.convalidated) "
+      "  select 1 from sure where rel = t.oid)"));
+  std::set<std::string> names;
+  for (const auto& row : without) names.insert(row[0]);
+  std::set<std::string> expected;
+  for (const auto& [table, reason] : allowed) expected.insert(table);
+  EXPECT_EQ(names, expected) << "tables whose tenant_id may name nobody:\n" << listed(without);
 }
 
 TEST(TenantWall, UniqueKeysOfTenantTablesAreLedByTheTenant) {

@@ -3,11 +3,15 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
+#include <filesystem>
 #include <iostream>
 
 #include "app/ctl_client.hpp"
 #include "app/data_folder.hpp"
 #include "base/clock.hpp"
+#include "base/random.hpp"
+#include "domains/identity/password.hpp"
+#include "domains/identity/server_key.hpp"
 #include "pg/cluster.hpp"
 #include "pg/migrate.hpp"
 
@@ -106,15 +110,52 @@ Finding check_database(const Settings& settings) {
   return finding;
 }
 
-/// The local accounts: can a caller be recognised at all? A stranger must get a clear 401 and a good token a viewer.
-asio::awaitable<Finding> check_identity(CtlClient& client) {
+/// The status of one dependency in a /health answer; empty when it is not named there.
+std::string dependency_status(const std::string& body, std::string_view name) {
+  json::error_code failure;
+  const auto parsed = json::parse(body, failure);
+  if (failure || !parsed.is_object()) return {};
+  if (const auto* list = parsed.get_object().if_contains("dependencies"); list && list->is_array())
+    for (const auto& one : list->get_array())
+      if (one.is_object() && text(one.as_object(), "name") == name) return text(one.as_object(), "status");
+  return {};
+}
+
+/// Whether passwords can be judged on this machine at the cost we store them with: it takes memory.
+Status check_hashing() {
+  SystemRandom random;
+  PHX_TRY(const auto phc, identity::hash_password("phoenix doctor", identity::make_salt(random)));
+  if (identity::verify_password(phc, "phoenix doctor") && !identity::verify_password(phc, "phoenix patient")) return {};
+  return Error(Code::kInternal, "doctor.hashing", "A password that was just hashed is not recognised.");
+}
+
+/// Can people sign in? The server's key, the hashing of passwords, the tables of accounts, sessions, tokens and links,
+/// a stranger who must be told so, and a good token that must be recognised.
+asio::awaitable<Status> sign_in_works(CtlClient& client, const std::filesystem::path& server_key) {
+  PHX_CO_CHECK(identity::check_server_key(server_key));
+  PHX_CO_CHECK(check_hashing());
+  const auto broken = [](std::string what) { return Error(Code::kUnavailable, "doctor.identity", std::move(what)); };
+  PHX_CO_TRY(const auto health, co_await client.request("GET", "/health", ""));
+  if (dependency_status(health.body, "identity") != "ok")
+    co_return broken("the tables of accounts, sessions and sign-in links cannot be read");
+  // A link that nobody was given: it is looked for, and refused without leaving a trace.
+  const json::object link{{"token", std::string(43, 'A')}};
+  PHX_CO_TRY(const auto stranger, co_await client.request("POST", "/auth/one-time", json::serialize(link)));
+  if (stranger.status != 401)
+    co_return broken("a sign-in link that does not exist is answered with " + std::to_string(stranger.status));
+  const auto me = co_await client.graphql("{ me { id } }", {}, "");
+  if (!me) co_return broken("a valid token is not accepted: " + me.error().message());
+  co_return Status();
+}
+
+asio::awaitable<Finding> check_identity(CtlClient& client, const std::filesystem::path& server_key) {
   const SystemClock clock;
   Finding finding{"identity", false, {}, {}, "Look for identity.* and auth.* in the server's log."};
   const Duration start = clock.monotonic();
-  const auto me = co_await client.graphql("{ me { id } }", {}, "");
+  const Status status = co_await sign_in_works(client, server_key);
   finding.latency = clock.monotonic() - start;
-  finding.healthy = me.has_value();
-  if (!me) finding.detail = "a valid token is not accepted: " + me.error().message();
+  finding.healthy = status.has_value();
+  if (!status) finding.detail = status.error().message();
   co_return finding;
 }
 
@@ -131,7 +172,7 @@ asio::awaitable<std::vector<Finding>> check_server(CtlClient& client) {
       co_await check_path(client, "API", "/health", "Look at the dependency named, then at the server's log."));
   findings.push_back(
       co_await check_path(client, "portal", "/api/health", "Build the portal (./dev build) and restart the server."));
-  findings.push_back(co_await check_identity(client));
+  findings.push_back(co_await check_identity(client, std::filesystem::path(client.data_folder()) / "server.key"));
   co_return findings;
 }
 

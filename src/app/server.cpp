@@ -6,15 +6,19 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <memory>
 
 #include "adapters/qemu/qemu_hypervisor.hpp"
 #include "api/graphql_http.hpp"
 #include "api/graphql_ws.hpp"
+#include "api/live_connections.hpp"
 #include "api/middleware.hpp"
 #include "api/service.hpp"
 #include "api/verify.hpp"
+#include "app/access_watch.hpp"
 #include "app/core_api.hpp"
 #include "app/data_folder.hpp"
 #include "app/health.hpp"
@@ -67,6 +71,17 @@ std::string base_url_of(const std::string& host, std::uint16_t port) {
   return "http://" + (host.find(':') == host.npos ? host : "[" + host + "]") + ":" + std::to_string(port);
 }
 
+/// "a,b" → {"a", "b"}.
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> out;
+  while (!text.empty()) {
+    const auto comma = text.find(',');
+    out.emplace_back(text.substr(0, comma));
+    text = comma == text.npos ? std::string_view() : text.substr(comma + 1);
+  }
+  return out;
+}
+
 qemu::Options qemu_options(const Settings& settings) {
   qemu::Options options;
   options.data_folder = settings.data;
@@ -117,6 +132,8 @@ class Server {
         incidents_(database_, clock_, ids_, {std::chrono::seconds(settings.incident_watch_seconds)}),
         compute_(database_, hypervisor_, clock_, compute_settings(settings)),
         machines_(database_, hypervisor_, incidents_, clock_, compute_settings(settings)),
+        live_(identity_, tenancy_, clock_),
+        access_(feed_, identity_, tenancy_, live_),
         health_(clock_, metrics_),
         background_(io.get_executor(), "server") {}
 
@@ -130,6 +147,7 @@ class Server {
  private:
   asio::awaitable<Status> prepare_data();
   Status assemble();
+  Status load_documents();
   void nudge();
   asio::awaitable<Status> listen();
   asio::awaitable<void> housekeeping();
@@ -154,11 +172,15 @@ class Server {
   incident::Incidents incidents_;
   compute::Compute compute_;
   compute::MachineWorker machines_;
+  api::LiveConnections live_;
+  AccessWatch access_;
   Health health_;
   api::Registry registry_;
   api::Router router_;
   std::unique_ptr<api::ApiSchema> schema_;
   std::unique_ptr<api::GraphqlService> graphql_;
+  api::KnownDocuments documents_;
+  std::unique_ptr<api::GraphqlSse> graphql_sse_;
   std::unique_ptr<api::GraphqlHttp> graphql_http_;
   std::unique_ptr<api::GraphqlWebSocket> graphql_ws_;
   std::optional<net::StaticFiles> portal_;
@@ -199,8 +221,27 @@ asio::awaitable<Status> Server::prepare_data() {
   co_return Status();
 }
 
+Status Server::load_documents() {
+  documents_.trust_only(settings_.documents == "trusted");
+  std::vector<std::string> files = split_list(settings_.trusted_documents);
+  // What our own portal asks is trusted wherever the portal is served.
+  const auto portal = std::filesystem::path(settings_.portal) / "documents.json";
+  if (!settings_.portal.empty() && std::filesystem::exists(portal)) files.push_back(portal.string());
+  for (const std::string& file : files) {
+    std::ifstream in(file, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    if (!in.good() && text.empty())
+      return Error(Code::kFailedPrecondition, "documents.manifest", file + " cannot be read.");
+    PHX_CHECK(documents_.load(text, file));
+  }
+  if (documents_.trusted() > 0)
+    log_event(LogLevel::kInfo, "server.trusted_documents", {{"count", documents_.trusted()}});
+  return {};
+}
+
 Status Server::assemble() {
   health_.add("database", [this] { return database_.ping(Deadline::after(2s)); });
+  health_.add("identity", [this] { return identity_.check(); });
   health_.add("hypervisor", [this]() -> asio::awaitable<Status> {
     PHX_CO_CHECK(co_await hypervisor_.list());
     co_return Status();
@@ -208,7 +249,7 @@ Status Server::assemble() {
   register_core(registry_, health_, database_, clock_);
   tenancy_.register_with(registry_, router_);
   identity_.register_with(registry_, router_);
-  compute_.register_with(registry_, router_, tenancy_);
+  compute_.register_with(registry_, router_, tenancy_, live_);
   incidents_.register_with(registry_, router_, tenancy_, [this] { nudge(); });
   health_.register_with(router_);
   registry_.on_commit([this] { nudge(); });
@@ -217,11 +258,17 @@ Status Server::assemble() {
   PHX_TRY(schema_, api::ApiSchema::assemble(sdl, registry_));
   graphql_ = std::make_unique<api::GraphqlService>(
       api::GraphqlService::Services{*schema_, database_, clock_, random_, ids_, metrics_, server_key_});
-  graphql_http_ = std::make_unique<api::GraphqlHttp>(*graphql_, tenancy_);
+  PHX_CHECK(load_documents());
+  graphql_sse_ = std::make_unique<api::GraphqlSse>(*graphql_, live_, feed_);
+  graphql_http_ = std::make_unique<api::GraphqlHttp>(*graphql_, tenancy_, documents_, *graphql_sse_);
   graphql_http_->install(router_);
-  graphql_ws_ = std::make_unique<api::GraphqlWebSocket>(*graphql_, identity_, tenancy_, feed_, ids_, clock_);
+  graphql_ws_ = std::make_unique<api::GraphqlWebSocket>(*graphql_, identity_, tenancy_, live_, documents_, feed_, ids_);
   graphql_ws_->install(router_);
-  identity_.on_revoked([this](const Uuid& session) { graphql_ws_->revoke_session(session); });
+  identity_.on_revoked([this](const Uuid& proof) {
+    live_.end_proof(proof);
+    sequencer_.nudge();
+  });
+  tenancy_.on_member_changed([this](const Uuid& user, const Uuid& tenant) { live_.member_changed(user, tenant); });
   router_.add("GET", "/graphql/schema", api::Auth::kRequired, [this](api::HttpCall) -> asio::awaitable<net::Response> {
     co_return net::text_response(200, schema_->print());
   });
@@ -292,6 +339,7 @@ asio::awaitable<Status> Server::start(bool restored) {
   PHX_CO_CHECK(co_await feed_.start());
   background_.spawn("event feed", feed_.run());
   background_.spawn("sequencer", sequencer_.run());
+  background_.spawn("access watch", access_.run());
   background_.spawn("machine probe", machines_.probe());
   background_.spawn("overdue operations", engine::sweep_overdue_operations(database_, 1s));
   background_.spawn("housekeeping", housekeeping());
@@ -303,6 +351,7 @@ asio::awaitable<Status> Server::start(bool restored) {
 
 asio::awaitable<void> Server::stop() {
   health_.set_ready(false);
+  if (graphql_sse_) graphql_sse_->end_streams();
   if (http_) co_await http_->drain(kDrainGrace);
   co_await worker_.stop();
   co_await background_.stop();

@@ -5,17 +5,18 @@
 #include "base/random.hpp"
 #include "engine/audit.hpp"
 #include "engine/testing/in_transaction.hpp"
+#include "engine/testing/two_tenants.hpp"
 
 namespace phx::engine {
 namespace {
 
 using namespace std::chrono_literals;
 using pg::Scope;
-using pg::testing::TestDatabase;
+using TestDatabase = testing::TwoTenants;
 using testing::in_transaction;
+using testing::kA;
+using testing::kB;
 
-const Uuid kA = *Uuid::parse("00000000-0000-7000-8000-00000000000a");
-const Uuid kB = *Uuid::parse("00000000-0000-7000-8000-00000000000b");
 const Uuid kVm = *Uuid::parse("00000000-0000-7000-8000-0000000000f1");
 
 struct Audit : ::testing::Test {

@@ -1,4 +1,5 @@
 #include "engine/events.hpp"
+#include "engine/testing/two_tenants.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -15,11 +16,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using pg::Scope;
-using pg::testing::TestDatabase;
+using TestDatabase = testing::TwoTenants;
 using testing::in_transaction;
-
-const Uuid kA = *Uuid::parse("00000000-0000-7000-8000-00000000000a");
-const Uuid kB = *Uuid::parse("00000000-0000-7000-8000-00000000000b");
+using testing::kA;
+using testing::kB;
 
 Uuid object(std::uint8_t n) {
   Uuid id = kA;

@@ -2,6 +2,7 @@
 
 #include "engine/operations.hpp"
 #include "engine/testing/in_transaction.hpp"
+#include "engine/testing/two_tenants.hpp"
 #include "engine/work_queue.hpp"
 
 namespace phx::engine {
@@ -9,12 +10,12 @@ namespace {
 
 using namespace std::chrono_literals;
 using pg::Scope;
-using pg::testing::TestDatabase;
+using TestDatabase = testing::TwoTenants;
 using testing::in_transaction;
+using testing::kA;
+using testing::kB;
 using S = OperationState;
 
-const Uuid kA = *Uuid::parse("00000000-0000-7000-8000-00000000000a");
-const Uuid kB = *Uuid::parse("00000000-0000-7000-8000-00000000000b");
 const Uuid kVm = *Uuid::parse("00000000-0000-7000-8000-0000000000f1");
 const Uuid kOp = *Uuid::parse("00000000-0000-7000-8000-0000000000e1");
 

@@ -7,17 +7,17 @@
 #include "base/uuid.hpp"
 #include "engine/quota.hpp"
 #include "engine/testing/in_transaction.hpp"
+#include "engine/testing/two_tenants.hpp"
 
 namespace phx::engine {
 namespace {
 
 using namespace std::chrono_literals;
 using pg::Scope;
-using pg::testing::TestDatabase;
+using TestDatabase = testing::TwoTenants;
 using testing::in_transaction;
-
-const Uuid kA = *Uuid::parse("00000000-0000-7000-8000-00000000000a");
-const Uuid kB = *Uuid::parse("00000000-0000-7000-8000-00000000000b");
+using testing::kA;
+using testing::kB;
 
 void many_connections(pg::DatabaseOptions& options) {
   options.tenant.exclusive = 16;
@@ -119,6 +119,8 @@ TEST_F(Quota, AMaximumMayFallBelowWhatIsUsed) {
 
 TEST_F(Quota, TiersDiffer) {
   const Uuid big = *Uuid::parse("00000000-0000-7000-8000-00000000000c");
+  db.exec("insert into phoenix.tenants (id, name, display_name, tier) values ('" + big.to_string() +
+          "', 'big', 'Big', 'ENTERPRISE')");
   for (int i = 0; i < 2; ++i)
     ASSERT_TRUE(in_transaction(db, Scope::platform(),
                                [&](pg::Transaction& tx) { return define_quotas(tx, big, "ENTERPRISE", ids); }));

@@ -7,6 +7,7 @@
 #include "engine/testing/in_transaction.hpp"
 #include "engine/testing/memory_queue_port.hpp"
 #include "engine/testing/queue_contract.hpp"
+#include "engine/testing/two_tenants.hpp"
 #include "engine/work_queue.hpp"
 
 namespace phx::engine {
@@ -14,11 +15,10 @@ namespace {
 
 using namespace std::chrono_literals;
 using pg::Scope;
-using pg::testing::TestDatabase;
+using TestDatabase = testing::TwoTenants;
 using testing::in_transaction;
-
-const Uuid kA = *Uuid::parse("00000000-0000-7000-8000-00000000000a");
-const Uuid kB = *Uuid::parse("00000000-0000-7000-8000-00000000000b");
+using testing::kA;
+using testing::kB;
 
 void put(TestDatabase& db, Work work, Scope scope = Scope::worker()) {
   auto status = in_transaction(db, scope, [&](pg::Transaction& tx) { return enqueue(tx, work); });

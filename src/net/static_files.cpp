@@ -47,6 +47,10 @@ std::string_view extension_of(std::string_view path) {
   return dot == name.npos || dot == 0 ? std::string_view() : name.substr(dot);
 }
 
+/// "/.git/config", "/a/.env": never pages of an application, and what scanners look for. RFC 8615's well-known files
+/// are the exception when they exist.
+bool is_hidden(std::string_view path) { return path.find("/.") != path.npos; }
+
 Result<std::string> read_whole(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::ostringstream out;
@@ -118,7 +122,9 @@ Result<StaticFiles> StaticFiles::load(const std::filesystem::path& folder) {
   std::map<std::string, fs::path> found;
   for (auto at = fs::recursive_directory_iterator(folder, failed); !failed && at != fs::end(at); at.increment(failed)) {
     if (at->symlink_status().type() != fs::file_type::regular) continue;
-    found.emplace("/" + fs::relative(at->path(), folder).generic_string(), at->path());
+    auto key = "/" + fs::relative(at->path(), folder).generic_string();
+    if (is_hidden(key) && (!key.starts_with("/.well-known/") || is_hidden(std::string_view(key).substr(1)))) continue;
+    found.emplace(std::move(key), at->path());
   }
   if (failed)
     return Error(Code::kFailedPrecondition, "static.unreadable", "The web application's folder cannot be read.")
@@ -157,7 +163,7 @@ Response StaticFiles::serve(const Request& request, std::string_view route) cons
     return finish(std::move(response));
   }
   auto at = files_.find(request.path);
-  if (at == files_.end() && extension_of(request.path).empty()) at = files_.find(kIndex);
+  if (at == files_.end() && extension_of(request.path).empty() && !is_hidden(request.path)) at = files_.find(kIndex);
   if (at == files_.end()) return finish(error_response(not_found("http.no_such_file", "There is no such file.")));
 
   const File& file = at->second;

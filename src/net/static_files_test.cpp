@@ -50,6 +50,17 @@ TEST_F(StaticFilesTest, ServesFilesWithTypeAndCaching) {
   EXPECT_EQ(get("/data.tar.gz").body_text(), "no plain twin");
 }
 
+TEST_F(StaticFilesTest, HiddenPathsAreNotThere) {
+  put(".git/config", "[core]");
+  put("assets/.secret", "x");
+  put(".well-known/security.txt", "Contact: x");
+  put(".well-known/.hidden", "x");
+  for (const char* path : {"/.git/config", "/.git", "/.env", "/.git/HEAD", "/portal/.htaccess", "/.well-known/missing",
+                           "/assets/.secret", "/.well-known/.hidden", "/.."})
+    EXPECT_EQ(get(path).status, 404) << path;
+  EXPECT_EQ(get("/.well-known/security.txt").body_text(), "Contact: x");
+}
+
 TEST_F(StaticFilesTest, IndexAnswersExtensionlessPathsOnly) {
   for (const char* path : {"/", "/index.html", "/virtual-machines/1", "/sign-in"}) {
     const auto page = get(path);

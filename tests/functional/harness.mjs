@@ -405,9 +405,9 @@ export function upgradeStatus(url, protocol, headers = {}) {
 }
 
 /// A console: what it said so far, and a way to type.
-export async function openConsole(world, tenant, id, token = world.token) {
+export async function openConsole(world, tenant, id, token = world.token, headers = { authorization: `Bearer ${token}` }) {
   const socket = new WebSocket(`${world.url.replace('http', 'ws')}/console/${id}?tenant=${tenant}`, 'phoenix-console',
-                               { headers: { authorization: `Bearer ${token}` } });
+                               { headers });
   const view = { text: '', control: [], closed: null };
   socket.on('message', (data, isBinary) => { if (isBinary) view.text += data; else view.control.push(JSON.parse(data)); });
   socket.on('close', (code, reason) => (view.closed = { code, reason: String(reason) }));

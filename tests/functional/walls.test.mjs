@@ -2,7 +2,7 @@
 // itself, so a type that is added later is walked too.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Live, RawConnection, World, patience, refusal, until, upgradeStatus } from './harness.mjs';
+import { Live, RawConnection, World, openConsole, patience, refusal, until, upgradeStatus } from './harness.mjs';
 
 const kPassword = 'correct horse battery staple';
 // Everything of tenant A carries this word, and nothing else does.
@@ -424,9 +424,36 @@ test('signing out ends the session, also for what is open', { timeout: patience 
   const who = await account('leaver', b.tenant, 'TENANT_MEMBER');
   const live = await Live.connect(world, { tenant: 'globex', token: null, headers: { cookie: who.cookie } });
   assert.ok(live.acknowledged);
+  const console_ = await openConsole(world, 'globex', b.machine.id, null, { cookie: who.cookie });
   const out = await fetch(`${world.url}/auth/logout`, { method: 'POST', headers: { cookie: who.cookie, 'content-type': 'application/json', 'x-phoenix-csrf': '1' }, body: '{}' });
   assert.ok(out.ok, await out.text());
   assert.equal((await fetch(`${world.url}/auth/session`, { headers: { cookie: who.cookie } })).status, 401);
   assert.equal((await refusal(world.graphql('{ images { totalCount } }', {}, { tenant: 'globex', cookie: who.cookie }))).code, 'UNAUTHENTICATED');
-  await until('the socket to be closed', () => live.closed);
+  await until('the sockets to be closed', () => live.closed && console_.closed);
+  assert.deepEqual(live.closed, { code: 4403, reason: 'auth.revoked' });
+  assert.deepEqual(console_.closed, { code: 4403, reason: 'auth.revoked' });
+});
+
+test('who is removed or loses the role is disconnected, consoles included', { timeout: patience }, async () => {
+  const who = await account('guest', b.tenant, 'TENANT_MEMBER');
+  const open = async () => {
+    const live = await Live.connect(world, { tenant: 'globex', token: null, headers: { cookie: who.cookie } });
+    assert.ok(live.acknowledged, JSON.stringify(live.closed));
+    return { live, console_: await openConsole(world, 'globex', b.machine.id, null, { cookie: who.cookie }) };
+  };
+  const closed = async ({ live, console_ }, expected) => {
+    await until('both to be closed', () => live.closed && console_.closed);
+    assert.deepEqual([live.closed, console_.closed], [expected, expected]);
+  };
+  const bystander = await Live.connect(world, { tenant: 'globex', token: null, headers: { cookie: b.owner.cookie } });
+  const member = await open();
+  await world.graphql('mutation($u: ID!) { addUserToTenant(userId: $u, role: TENANT_ADMIN) { membership { role } } }', { u: who.userId }, b.who);
+  await closed(member, { code: 1013, reason: 'auth.role_changed' });
+  const admin = await open();
+  const gone = await world.graphql('mutation($u: ID!) { removeUserFromTenant(userId: $u) { userId tenantId } }', { u: who.userId }, b.who);
+  assert.deepEqual(gone.removeUserFromTenant, { userId: who.userId, tenantId: b.tenant.id });
+  await closed(admin, { code: 4403, reason: 'tenant.not_found' });
+  assert.equal((await refusal(world.graphql('{ images { totalCount } }', {}, { tenant: 'globex', cookie: who.cookie }))).reason, 'tenant.not_found');
+  assert.equal(bystander.closed, null);
+  bystander.close();
 });

@@ -41,6 +41,18 @@ create table phoenix.test_crates (
   ship_id uuid not null);
 create index on phoenix.test_ships (tenant_id, name, id);
 create index on phoenix.test_crates (tenant_id, ship_id);
+create index on phoenix.test_crates (ship_id);
+create index on phoenix.test_ships (port_id);
+do $$
+declare spec text;
+begin
+  foreach spec in array array['ports (%sid)', 'ports (%sname, id)', 'ships (%sid)', 'ships (%sname, id)',
+    'ships (%skind, id)', 'ships (%stonnage, id)', 'ships (%slaunched_at, id)', 'crates (%sid)',
+    'crates (%slabel, id)', 'crates (%sgrams, id)'] loop
+    execute 'create index on phoenix.test_' || format(spec, '');
+    execute 'create index on phoenix.test_' || format(spec, 'tenant_id, ');
+  end loop;
+end $$;
 do $$
 declare name text;
 begin
@@ -70,6 +82,8 @@ class Fleet {
       // Everything of the second tenant carries a mark that must never be seen by the first.
       const std::string mark = tenant == 1 ? "alpha" : "SECRET";
       const std::string owner = id_of(tenant, 0);
+      db.exec(fmt::format("insert into phoenix.tenants (id, name, display_name) values ('{}', 'tenant-{}', '{}')",
+                          owner, tenant, mark));
       db.exec(fmt::format("insert into phoenix.test_accounts values ('{}', '{} account')", owner, mark));
       for (int i = 1; i <= 3; ++i)
         db.exec(fmt::format("insert into phoenix.test_ports values ('{}', '{}', '{} port {}')",

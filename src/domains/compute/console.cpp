@@ -17,16 +17,22 @@ constexpr std::size_t kInputMax = 64 * 1024;
 /// One viewer. Lives as long as the WebSocket's session coroutine, which owns the scope of the reader.
 class Viewer {
  public:
-  Viewer(net::WebSocket& socket, std::unique_ptr<Console> console, asio::any_io_executor executor)
-      : socket_(socket), console_(std::move(console)), scope_(executor, "console") {}
+  Viewer(net::WebSocket& socket, std::unique_ptr<Console> console, asio::any_io_executor executor,
+         api::LiveConnections& live, api::LiveConnection::Right right)
+      : socket_(socket),
+        console_(std::move(console)),
+        right_(live, executor, std::move(right)),
+        scope_(executor, "console") {}
 
   asio::awaitable<void> run(std::string state) {
     const json::object hello{{"type", "state"}, {"state", state}};
     if (!co_await socket_.send_text(json::serialize(hello))) co_return;
     scope_.spawn("console output", output());
+    scope_.spawn("console right", close_with_right());
     for (;;) {
       const auto message = co_await socket_.receive();
       if (!message) break;
+      if (ended_) continue;         // what was typed before the peer took note of the close
       if (message->text) continue;  // control frames such as resize mean nothing to a serial line
       if (message->data.size() > kInputMax) {
         co_await socket_.close(net::CloseCode::kTooBig, "too much input at once");
@@ -45,6 +51,7 @@ class Viewer {
   asio::awaitable<void> output() {
     for (;;) {
       auto bytes = co_await console_->read();
+      if (ended_) co_return;
       if (!bytes || bytes->empty()) {
         const json::object closed{{"type", "closed"},
                                   {"reason", bytes ? "the machine is gone" : bytes.error().message()}};
@@ -56,24 +63,34 @@ class Viewer {
     }
   }
 
+  asio::awaitable<void> close_with_right() {
+    const auto end = co_await right_.ended();
+    ended_ = true;
+    co_await socket_.close(end.code, end.reason);
+  }
+
   net::WebSocket& socket_;
   std::unique_ptr<Console> console_;
+  api::LiveConnection right_;
+  bool ended_ = false;
   TaskScope scope_;
 };
 
-asio::awaitable<void> serve(net::WebSocket& socket, Hypervisor& hypervisor, Uuid id, std::string state) {
+asio::awaitable<void> serve(net::WebSocket& socket, Hypervisor& hypervisor, Uuid id, std::string state,
+                            api::LiveConnections& live, api::LiveConnection::Right right) {
   auto console = co_await hypervisor.open_console(id);
   if (!console) {
     co_await socket.close(net::CloseCode::kTryAgainLater, console.error().message());
     co_return;
   }
-  Viewer viewer(socket, std::move(*console), co_await asio::this_coro::executor);
+  Viewer viewer(socket, std::move(*console), co_await asio::this_coro::executor, live, std::move(right));
   co_await viewer.run(std::move(state));
 }
 
 }  // namespace
 
-asio::awaitable<net::UpgradeDecision> Compute::console(api::HttpCall call, api::TenantDirectory& tenants) {
+asio::awaitable<net::UpgradeDecision> Compute::console(api::HttpCall call, api::TenantDirectory& tenants,
+                                                       api::LiveConnections& live) {
   const auto query = net::parse_query(call.http.query);
   if (!query) co_return net::error_response(query.error());
   auto tenant = co_await tenants.enter(call.principal, net::query_value(*query, "tenant").value_or(""));
@@ -91,11 +108,12 @@ asio::awaitable<net::UpgradeDecision> Compute::console(api::HttpCall call, api::
   net::WebSocketSession session;
   session.subprotocol = kProtocol;
   session.route = "/console/:id";
-  session.run = [this, id = *id, state = rows->get<std::string>(0, "state")](net::WebSocket& socket) {
-    return serve(socket, hypervisor_, id, state);
-  };
   log_event(LogLevel::kInfo, "console.opened",
             {{"vm", id->to_string()}, {"by", call.principal.actor()}, {"tenant", tenant->name}});
+  api::LiveConnection::Right right{std::move(call.http), std::nullopt, std::move(call.principal), tenant->id,
+                                   tenant->role};
+  session.run = [this, id = *id, state = rows->get<std::string>(0, "state"), &live, right = std::move(right)](
+                    net::WebSocket& socket) { return serve(socket, hypervisor_, id, state, live, right); };
   co_return session;
 }
 

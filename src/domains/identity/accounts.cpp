@@ -80,9 +80,10 @@ asio::awaitable<Result<boost::json::object>> Identity::set_password(api::Mutatio
   PHX_CO_TRY(const auto phc, co_await hash(password));
   PHX_CO_CHECK(co_await context.tx().execute(sql::identity::upsert_password, pg::Params::of(user, phc)));
   // Whoever knew the old password is signed out everywhere but here.
-  PHX_CO_CHECK(
-      co_await context.tx().execute(sql::identity::revoke_proofs_of_user, pg::Params::of(user, principal.session_id)));
-  context.after_commit([this] { verified_.revoke(); });
+  PHX_CO_TRY(auto revoked, co_await context.tx().execute(sql::identity::revoke_proofs_of_user,
+                                                         pg::Params::of(user, principal.session_id)));
+  PHX_CO_TRY(auto proofs, co_await announce(context.tx(), std::move(revoked)));
+  context.after_commit([this, proofs = std::move(proofs)] { ended(proofs); });
   context.audit("User", user, nullptr, boost::json::object{{"passwordChanged", true}});
   co_return boost::json::object{{"userId", user.to_string()}};
 }

@@ -9,6 +9,7 @@
 #include "domains/identity/secret_token.hpp"
 #include "domains/identity/sql.gen.hpp"
 #include "engine/audit.hpp"
+#include "engine/events.hpp"
 #include "net/http.hpp"
 #include "pg/database.hpp"
 
@@ -115,21 +116,48 @@ asio::awaitable<Result<Account>> Identity::first_administrator() {
   co_return account_of(rows[0]);
 }
 
-asio::awaitable<Status> Identity::revoke(Uuid proof) {
-  auto done = co_await database_.execute(pg::Scope::platform(), sql::identity::revoke_proof, pg::Params::of(proof),
-                                         Deadline::after(10s));
-  // Forgotten also when the answer was lost: the next request then asks the database.
+asio::awaitable<Result<std::vector<Uuid>>> Identity::announce(pg::Transaction& tx, pg::Rows ended) {
+  std::vector<Uuid> proofs;
+  for (const auto row : ended) proofs.push_back(row.get<Uuid>("id"));
+  for (const Uuid& proof : proofs)
+    PHX_CO_CHECK(co_await engine::record_event(tx, {.type = std::string(kSessionEvent),
+                                                    .id = proof,
+                                                    .tenant = {},
+                                                    .kind = engine::ChangeKind::kDeleted,
+                                                    .version = 1,
+                                                    .payload = {}}));
+  co_return proofs;
+}
+
+void Identity::ended(const std::vector<Uuid>& proofs) {
   verified_.revoke();
-  PHX_CO_CHECK(std::move(done));
-  if (on_revoked_) on_revoked_(proof);
-  co_return Status();
+  if (!on_revoked_) return;
+  for (const Uuid& proof : proofs) on_revoked_(proof);
+}
+
+asio::awaitable<Status> Identity::revoke(Uuid proof) {
+  PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), Deadline::after(10s)));
+  PHX_CO_TRY(auto rows, co_await tx.execute(sql::identity::revoke_proof, pg::Params::of(proof)));
+  PHX_CO_CHECK(co_await announce(tx, std::move(rows)));
+  auto done = co_await tx.commit();
+  // Also when the answer was lost or somebody else was first: what is open in this name is closed, and the next request
+  // asks the database.
+  ended({proof});
+  co_return done;
 }
 
 asio::awaitable<Status> Identity::revoke_all(Uuid user) {
-  auto done = co_await database_.execute(pg::Scope::platform(), sql::identity::revoke_proofs_of_user,
-                                         pg::Params::of(user, std::optional<Uuid>()), Deadline::after(10s));
-  verified_.revoke();
-  PHX_CO_CHECK(std::move(done));
+  PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), Deadline::after(10s)));
+  PHX_CO_TRY(auto rows,
+             co_await tx.execute(sql::identity::revoke_proofs_of_user, pg::Params::of(user, std::optional<Uuid>())));
+  PHX_CO_TRY(const auto proofs, co_await announce(tx, std::move(rows)));
+  auto done = co_await tx.commit();
+  ended(proofs);
+  co_return done;
+}
+
+asio::awaitable<Status> Identity::check() {
+  PHX_CO_CHECK(co_await database_.read(pg::Scope::platform(), sql::identity::check_tables, {}, Deadline::after(2s)));
   co_return Status();
 }
 
@@ -189,6 +217,8 @@ asio::awaitable<Result<api::Principal>> Identity::session_principal(std::string 
 
 asio::awaitable<Result<api::Principal>> Identity::bearer_principal(std::string token, Deadline deadline) {
   const auto digest = bearer_digest(token, server_key_);
+  if (!digest && provider_ != nullptr && !token.starts_with(kBearerPrefix))
+    co_return co_await external_principal(std::move(token), deadline);
   if (!digest) co_return invalid_proof();
   if (auto known = verified_.find(*digest)) co_return std::move(*known);
 

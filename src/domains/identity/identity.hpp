@@ -14,10 +14,10 @@
 /// Routes: POST /auth/login, POST /auth/one-time, POST /auth/logout, GET /auth/session; on the local socket, for root
 /// and our own account only, POST /local/token and POST /local/sign-in-link.
 ///
-/// Errors: "auth.invalid", "auth.invalid_credentials", "auth.link_invalid", "auth.locked" (kRateLimited with
-/// retry_after), "auth.malformed", "auth.local_only", "auth.no_administrator", "auth.ttl", "user.email_taken",
-/// "user.current_password_wrong", "user.token_bound", "scope.platform_required", and those of account.hpp and
-/// password.hpp.
+/// Errors: those of oidc/jose.hpp, oidc/claims.hpp and oidc/provider.hpp for outside tokens; "auth.invalid",
+/// "auth.invalid_credentials", "auth.link_invalid", "auth.locked" (kRateLimited with retry_after), "auth.malformed",
+/// "auth.local_only", "auth.no_administrator", "auth.ttl", "user.email_taken", "user.current_password_wrong",
+/// "user.token_bound", "scope.platform_required", and those of account.hpp and password.hpp.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/object.hpp>
@@ -28,6 +28,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/context.hpp"
 #include "api/middleware.hpp"
@@ -36,6 +37,7 @@
 #include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "base/uuid.hpp"
+#include "domains/identity/oidc/claims.hpp"
 #include "domains/identity/password.hpp"
 #include "domains/identity/proof_cache.hpp"
 
@@ -45,12 +47,19 @@ class Random;
 }  // namespace phx
 namespace phx::pg {
 class Database;
+class Rows;
 class Transaction;
 }  // namespace phx::pg
+namespace phx::identity::oidc {
+class Provider;
+}
 
 namespace phx::identity {
 
 namespace asio = boost::asio;
+
+/// A session or bearer token that was revoked, as an event of the platform.
+inline constexpr std::string_view kSessionEvent = "Session";
 
 struct Settings {
   std::string first_admin_email = "admin@localhost";
@@ -110,10 +119,19 @@ class Identity final : public api::Authenticator {
   /// The platform administrator with the oldest account.
   asio::awaitable<Result<Account>> first_administrator();
 
+  /// Takes access tokens of an outside provider as well (external.cpp). Whoever comes with one for the first time gets
+  /// an account: with the verified address when nobody has it, and never the account of that address.
+  void trust(oidc::Provider& provider, oidc::Expected expected);
+
   /// Ends a session or a bearer token, by the id in Principal::session_id. Succeeds when it is already gone.
   asio::awaitable<Status> revoke(Uuid proof);
-  /// Told of each proof that `revoke` ended, so that what is open in its name can be closed at once.
+  /// Told of each proof that was ended here, so that what is open in its name can be closed at once. Other servers on
+  /// the database learn of it by an event of type kSessionEvent, whose id is the proof's.
   void on_revoked(std::function<void(const Uuid&)> listener) { on_revoked_ = std::move(listener); }
+  /// Another server has ended proofs: nothing is believed without asking the database.
+  void forget() { verified_.revoke(); }
+  /// Whether people can sign in at all: every table of a sign-in can be read.
+  asio::awaitable<Status> check();
   /// Ends all sessions, tokens and links of a user.
   asio::awaitable<Status> revoke_all(Uuid user);
 
@@ -168,8 +186,16 @@ class Identity final : public api::Authenticator {
   asio::awaitable<Result<std::string>> hash(std::string password);
   asio::awaitable<Result<IssuedSecret>> insert_link(pg::Transaction& tx, Uuid user);
   asio::awaitable<Status> record(pg::Transaction& tx, Fact fact);
+  /// The ids in rows of the revoke statements, each announced to other servers in this transaction.
+  asio::awaitable<Result<std::vector<Uuid>>> announce(pg::Transaction& tx, pg::Rows ended);
+  /// After the commit.
+  void ended(const std::vector<Uuid>& proofs);
   asio::awaitable<Result<api::Principal>> session_principal(std::string secret, Deadline deadline);
   asio::awaitable<Result<api::Principal>> bearer_principal(std::string token, Deadline deadline);
+  asio::awaitable<Result<api::Principal>> external_principal(std::string token, Deadline deadline);
+  /// The user of that subject; made when there is none.
+  asio::awaitable<Result<api::Principal>> external_user(const oidc::Claims& claims, Deadline deadline);
+  asio::awaitable<Status> make_external_user(const oidc::Claims& claims, Deadline deadline);
 
   pg::Database& database_;
   const Clock& clock_;
@@ -182,6 +208,8 @@ class Identity final : public api::Authenticator {
   /// What unknown names are verified against.
   std::string dummy_phc_;
   ProofCache verified_;
+  oidc::Provider* provider_ = nullptr;
+  oidc::Expected expected_;
   std::function<void(const Uuid&)> on_revoked_;
 };
 

@@ -484,6 +484,11 @@ TEST_F(IdentityTest, BearerTokenIsRevokedAtOnce) {
   ASSERT_TRUE(db.run(server.identity.revoke_all(ada)));
   EXPECT_FALSE(server.by_header("Bearer " + two->secret));
   ASSERT_TRUE(db.run(server.identity.revoke(*principal->session_id))) << "gone already is fine";
+  EXPECT_EQ(db.value("select count(*) from phoenix.event_inbox where type = 'Session' and kind = 'DELETED' and "
+                     "tenant_id is null and object_id = '" +
+                     principal->session_id->to_string() + "'"),
+            "1")
+      << "other servers are told once";
 }
 
 TEST_F(IdentityTest, OtherProofsAreRefusedAndNoneIsAnonymous) {

@@ -63,6 +63,19 @@ Status write_key(const std::filesystem::path& file, Random& random) {
 
 }  // namespace
 
+Status check_server_key(const std::filesystem::path& file) {
+  struct stat info{};
+  struct stat folder{};
+  if (::lstat(file.c_str(), &info) != 0 || ::stat(file.parent_path().c_str(), &folder) != 0)
+    return failed(Code::kUnavailable, "server_key.unreadable", file, std::string("cannot be read: ") + strerror(errno));
+  if (!S_ISREG(info.st_mode) || (info.st_mode & 077) != 0 || info.st_uid != folder.st_uid)
+    return failed(Code::kFailedPrecondition, "server_key.unsafe", file,
+                  "must be a regular file of the server's account with mode 0600.");
+  if (info.st_size != static_cast<off_t>(kKeyBytes))
+    return failed(Code::kFailedPrecondition, "server_key.malformed", file, "must hold exactly 32 bytes.");
+  return {};
+}
+
 Result<std::string> load_server_key(const std::filesystem::path& file, Random& random) {
   PHX_TRY(auto key, read_key(file));
   if (!key) {

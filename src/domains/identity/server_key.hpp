@@ -21,4 +21,8 @@ namespace phx::identity {
 /// Reads the key; makes it first when there is no such file. Two that make it at once end with the same key.
 Result<std::string> load_server_key(const std::filesystem::path& file, Random& random);
 
+/// Whether the server that owns the folder could load its key. Makes and changes nothing; for `phoenix doctor`, which
+/// may run as another account.
+Status check_server_key(const std::filesystem::path& file);
+
 }  // namespace phx::identity

@@ -134,6 +134,39 @@ TEST_F(ThroughGraphql, AnOwnerAddsMembersWhoSeeOneAnother) {
       R"({"tenant":{"members":{"nodes":[{"user":{"email":"root@example.org"}},{"user":{"email":"ada@example.org"}}]}}})");
 }
 
+TEST_F(ThroughGraphql, MembersLeaveAndAreSentAway) {
+  const auto acme = make_tenant("acme");
+  const auto bob = add_user("bob@example.org");
+  const auto owner = [&] { return inside(acme, root, api::Role::kTenantOwner); };
+  const auto add = [&](Uuid user, std::string role) {
+    return run(owner(), "mutation { addUserToTenant(userId: \"" + user.to_string() + "\", role: " + role +
+                            ") { membership { role } } }");
+  };
+  const auto remove = [](Uuid user) {
+    return "mutation { removeUserFromTenant(userId: \"" + user.to_string() + "\") { userId tenantId } }";
+  };
+  add(ada, "TENANT_VIEWER");
+  add(bob, "TENANT_ADMIN");
+  EXPECT_EQ(run(inside(acme, bob, api::Role::kTenantAdmin), remove(ada)), R"("membership.not_yours")");
+  EXPECT_EQ(run(inside(acme, ada, api::Role::kTenantViewer), remove(ada)),
+            R"({"removeUserFromTenant":{"userId":")" + ada.to_string() + R"(","tenantId":")" + acme + R"("}})");
+  EXPECT_EQ(run(owner(), remove(ada)), R"("membership.not_found")");
+  EXPECT_EQ(run(owner(), remove(root)), R"("tenant.last_owner")");
+  EXPECT_THAT(run(owner(), remove(bob), "once"), testing::StartsWith(R"({"removeUserFromTenant")"));
+  EXPECT_THAT(run(owner(), remove(bob), "once"), testing::StartsWith(R"({"removeUserFromTenant")"))
+      << "the answer of the first time";
+  EXPECT_EQ(run(owner(), "{ tenant(id: \"" + acme + "\") { members { nodes { user { email } } } } }"),
+            R"({"tenant":{"members":{"nodes":[{"user":{"email":"root@example.org"}}]}}})");
+  EXPECT_EQ(
+      db.value("select before->>'role' from phoenix.audit_log where action = 'removeUserFromTenant' and outcome = "
+               "'OK' and before->>'userId' = '" +
+               bob.to_string() + "'"),
+      "TENANT_ADMIN");
+  EXPECT_EQ(
+      db.value("select payload->>'user' from phoenix.event_inbox where kind = 'DELETED' order by id desc limit 1"),
+      bob.to_string());
+}
+
 TEST_F(ThroughGraphql, OtherTenantsAreNotThere) {
   const auto acme = make_tenant("acme");
   const auto other = make_tenant("other");

@@ -1,7 +1,8 @@
 #include "domains/tenancy/tenancy.hpp"
 
 #include <algorithm>
-#include <boost/json/value.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 #include <optional>
 
 #include "base/deadline.hpp"
@@ -76,11 +77,32 @@ engine::Event changed(std::string type, Uuid id, Uuid tenant, engine::ChangeKind
   return {.type = std::move(type), .id = id, .tenant = tenant, .kind = kind, .version = version, .payload = {}};
 }
 
+engine::Event member_event(Uuid membership, Uuid tenant, Uuid user, engine::ChangeKind kind, std::int64_t version) {
+  auto event = changed(std::string(kMembershipType), membership, tenant, kind, version);
+  event.payload = boost::json::serialize(boost::json::object{{"user", user.to_string()}});
+  return event;
+}
+
+Error last_owner(std::string_view field) {
+  return Error(Code::kFailedPrecondition, "tenant.last_owner", "A tenant keeps at least one owner.")
+      .with_field(std::string(field))
+      .with_next_action("Make somebody else an owner first.");
+}
+
 boost::json::object membership_json(Uuid user, std::string_view role) {
   return {{"userId", user.to_string()}, {"role", role}};
 }
 
 }  // namespace
+
+std::optional<Uuid> member_of(const engine::Event& event) {
+  if (!event.payload) return std::nullopt;
+  boost::system::error_code wrong;
+  const auto payload = boost::json::parse(*event.payload, wrong);
+  if (wrong || !payload.is_object()) return std::nullopt;
+  const auto user = Uuid::parse(text_of(payload.as_object(), "user"));
+  return user ? std::optional(*user) : std::nullopt;
+}
 
 Tenancy::Tenancy(pg::Database& database, const Clock& clock, UuidSource& ids, Settings settings)
     : database_(database), clock_(clock), ids_(ids), settings_(std::move(settings)) {}
@@ -91,6 +113,9 @@ void Tenancy::register_with(api::Registry& registry, api::Router&) {
   });
   registry.mutation("addUserToTenant", [this](api::MutationContext& context, boost::json::object args) {
     return add_user(context, std::move(args));
+  });
+  registry.mutation("removeUserFromTenant", [this](api::MutationContext& context, boost::json::object args) {
+    return remove_user(context, std::move(args));
   });
   registry.mutation("setQuota", [this](api::MutationContext& context, boost::json::object args) {
     return set_quota(context, std::move(args));
@@ -118,6 +143,11 @@ asio::awaitable<Result<api::TenantAccess>> Tenancy::enter(api::Principal princip
     if (access && epoch == epoch_) believe(std::move(key), *access);
   }
   if (access && principal.platform_admin) access->role = api::Role::kPlatformAdmin;
+  if (access && principal.claimed_tenants) {
+    // The provider decides: what its token does not name is closed, also to members.
+    const auto claimed = principal.claimed_tenants->find(access->name);
+    access->role = claimed == principal.claimed_tenants->end() ? api::Role::kNone : claimed->second;
+  }
   const bool other_tenant = access && principal.token_tenant && *principal.token_tenant != access->id;
   if (!access || access->role == api::Role::kNone || other_tenant) co_return unknown_tenant();
   PHX_CO_CHECK(check_open(*access));
@@ -169,8 +199,7 @@ asio::awaitable<Result<boost::json::object>> Tenancy::create_tenant(api::Mutatio
   PHX_CO_CHECK(co_await tx.execute(sql::tenancy::insert_membership,
                                    membership_params(membership, tenant, owner, api::Role::kTenantOwner, profile)));
   PHX_CO_CHECK(co_await context.record_event(changed("Tenant", tenant, tenant, engine::ChangeKind::kCreated, 1)));
-  PHX_CO_CHECK(
-      co_await context.record_event(changed("Membership", membership, tenant, engine::ChangeKind::kCreated, 1)));
+  PHX_CO_CHECK(co_await context.record_event(member_event(membership, tenant, owner, engine::ChangeKind::kCreated, 1)));
   context.audit_tenant(tenant);
   context.audit(
       "Tenant", tenant, nullptr,
@@ -192,7 +221,7 @@ asio::awaitable<Result<boost::json::object>> Tenancy::add_user(api::MutationCont
   // Whoever becomes an owner or ceases to be one waits here for others who do.
   PHX_CO_TRY(auto owners, co_await tx.execute(sql::tenancy::owners_for_update, pg::Params::of(tenant)));
   PHX_CO_TRY(auto present, co_await tx.execute(sql::tenancy::membership_for_update, pg::Params::of(tenant, *user)));
-  context.after_commit([this] { forget(); });
+  context.after_commit([this, member = *user, tenant] { member_changed(member, tenant); });
 
   if (present.empty()) {
     // People outside of the tenant are the platform's knowledge; its walls hide them from this transaction.
@@ -205,7 +234,7 @@ asio::awaitable<Result<boost::json::object>> Tenancy::add_user(api::MutationCont
     if (added.affected() == 0)
       co_return Error(Code::kAborted, "membership.concurrent", "The user was added at the same time. Try again.");
     PHX_CO_CHECK(
-        co_await context.record_event(changed("Membership", membership, tenant, engine::ChangeKind::kCreated, 1)));
+        co_await context.record_event(member_event(membership, tenant, *user, engine::ChangeKind::kCreated, 1)));
     context.audit("Membership", membership, nullptr, membership_json(*user, api::role_name(role)));
     co_return boost::json::object{{"membership", membership.to_string()}};
   }
@@ -213,16 +242,39 @@ asio::awaitable<Result<boost::json::object>> Tenancy::add_user(api::MutationCont
   const auto membership = present.get<Uuid>(0, "id");
   const auto before = present.get<std::string>(0, "role");
   const bool steps_down = before == api::role_name(api::Role::kTenantOwner) && role != api::Role::kTenantOwner;
-  if (steps_down && owners.size() == 1)
-    co_return Error(Code::kFailedPrecondition, "tenant.last_owner", "A tenant keeps at least one owner.")
-        .with_field("role")
-        .with_next_action("Make somebody else an owner first.");
+  if (steps_down && owners.size() == 1) co_return last_owner("role");
   PHX_CO_TRY(auto updated,
              co_await tx.execute(sql::tenancy::update_role, pg::Params::of(membership, api::role_name(role))));
-  PHX_CO_CHECK(co_await context.record_event(changed("Membership", membership, tenant, engine::ChangeKind::kUpdated,
-                                                     updated.get<std::int32_t>(0, "version"))));
+  PHX_CO_CHECK(co_await context.record_event(
+      member_event(membership, tenant, *user, engine::ChangeKind::kUpdated, updated.get<std::int32_t>(0, "version"))));
   context.audit("Membership", membership, membership_json(*user, before), membership_json(*user, api::role_name(role)));
   co_return boost::json::object{{"membership", membership.to_string()}};
+}
+
+asio::awaitable<Result<boost::json::object>> Tenancy::remove_user(api::MutationContext& context,
+                                                                  boost::json::object args) {
+  PHX_CO_TRY(const Uuid tenant, tenant_of(context.request()));
+  auto user = Uuid::parse(text_of(args, "userId"));
+  if (!user) co_return std::move(user).error().with_field("userId");
+  // Everybody may leave; sending others away is for owners.
+  if (*user != context.request().principal.user_id && context.request().role < api::Role::kTenantOwner)
+    co_return permission_denied("membership.not_yours", "Only an owner removes others from the tenant.");
+
+  auto& tx = context.tx();
+  // The same order of locks as in add_user(): of two owners who leave at once the second finds himself the last.
+  PHX_CO_TRY(auto owners, co_await tx.execute(sql::tenancy::owners_for_update, pg::Params::of(tenant)));
+  PHX_CO_TRY(auto present, co_await tx.execute(sql::tenancy::membership_for_update, pg::Params::of(tenant, *user)));
+  if (present.empty())
+    co_return Error(not_found("membership.not_found", "The tenant has no such member.")).with_field("userId");
+  const auto membership = present.get<Uuid>(0, "id");
+  const auto role = present.get<std::string>(0, "role");
+  if (role == api::role_name(api::Role::kTenantOwner) && owners.size() == 1) co_return last_owner("userId");
+  PHX_CO_TRY(auto removed, co_await tx.execute(sql::tenancy::delete_membership, pg::Params::of(membership)));
+  PHX_CO_CHECK(co_await context.record_event(member_event(membership, tenant, *user, engine::ChangeKind::kDeleted,
+                                                          removed.get<std::int32_t>(0, "version") + 1)));
+  context.audit(std::string(kMembershipType), membership, membership_json(*user, role), nullptr);
+  context.after_commit([this, member = *user, tenant] { member_changed(member, tenant); });
+  co_return boost::json::object{{"userId", user->to_string()}, {"tenantId", tenant.to_string()}};
 }
 
 asio::awaitable<Result<boost::json::object>> Tenancy::set_quota(api::MutationContext& context,
@@ -249,6 +301,11 @@ asio::awaitable<Result<boost::json::object>> Tenancy::set_quota(api::MutationCon
   context.audit("Tenant", *tenant, boost::json::object{{"dimension", dimension}, {"maximum", line->maximum}},
                 boost::json::object{{"dimension", dimension}, {"maximum", maximum}});
   co_return boost::json::object{{"tenant", tenant->to_string()}};
+}
+
+void Tenancy::member_changed(const Uuid& user, const Uuid& tenant) {
+  forget();
+  if (on_member_changed_) on_member_changed_(user, tenant);
 }
 
 void Tenancy::forget() {

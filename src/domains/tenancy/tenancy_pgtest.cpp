@@ -252,6 +252,90 @@ TEST_F(TenancyTest, OwnersWhoStepDownAtOnceDoNotAllLeave) {
   }
 }
 
+asio::awaitable<void> leave(Server& server, api::RequestContext request, std::vector<std::string>& outcomes) {
+  const Uuid user = request.principal.user_id;
+  Mutation mutation(server, std::move(request));
+  auto outcome = co_await mutation.run("removeUserFromTenant", {{"userId", user.to_string()}});
+  outcomes.push_back(outcome ? "" : outcome.error().reason());
+}
+
+TEST_F(TenancyTest, OwnersWhoLeaveAtOnceLeaveOne) {
+  for (int round = 0; round < 10; ++round) {
+    const Uuid tenant = make_tenant("acme" + std::to_string(round));
+    ASSERT_TRUE(run(inside(tenant, root), "addUserToTenant", member(ada, "TENANT_OWNER")));
+    ASSERT_TRUE(run(inside(tenant, root), "addUserToTenant", member(bob, "TENANT_OWNER")));
+    std::vector<std::string> outcomes;
+    TaskScope scope(db.executor(), "owners");
+    scope.spawn("leave", leave(server, inside(tenant, root), outcomes));
+    scope.spawn("leave", leave(server, inside(tenant, ada), outcomes));
+    scope.spawn("demote", demote(server, inside(tenant, bob), bob, outcomes));
+    db.run(scope.join());
+    EXPECT_THAT(outcomes, testing::UnorderedElementsAre("", "", "tenant.last_owner"));
+    EXPECT_EQ(db.value("select count(*) from phoenix.memberships where role = 'TENANT_OWNER' and tenant_id = '" +
+                       tenant.to_string() + "'"),
+              "1");
+  }
+}
+
+TEST_F(TenancyTest, WhoeverIsRemovedIsOutsideAtOnceAndEverybodyIsTold) {
+  const Uuid tenant = make_tenant("acme");
+  std::vector<std::pair<Uuid, Uuid>> told;
+  server.tenancy.on_member_changed([&](const Uuid& user, const Uuid& where) { told.emplace_back(user, where); });
+  ASSERT_TRUE(run(inside(tenant, root), "addUserToTenant", member(ada, "TENANT_MEMBER")));
+  ASSERT_TRUE(db.run(server.tenancy.enter(person(ada), "acme")));
+  ASSERT_TRUE(run(inside(tenant, root), "removeUserFromTenant", {{"userId", ada.to_string()}}));
+  EXPECT_EQ(db.run(server.tenancy.enter(person(ada), "acme")).error().reason(), "tenant.not_found");
+  EXPECT_THAT(told, testing::ElementsAre(std::pair(ada, tenant), std::pair(ada, tenant)));
+  EXPECT_EQ(audited, "Membership {\"userId\":\"" + ada.to_string() + R"(","role":"TENANT_MEMBER"} null)");
+  // What another server process reads of it.
+  const auto events = db.exec(
+      "select kind, version, payload::text from phoenix.event_inbox where type = 'Membership' "
+      "order by id desc limit 1");
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events[0][0] + events[0][1], "DELETED2");
+  engine::Event event;
+  event.payload = events[0][2];
+  EXPECT_EQ(member_of(event), ada);
+}
+
+TEST_F(TenancyTest, OnlyOwnersSendOthersAway) {
+  const Uuid tenant = make_tenant("acme");
+  ASSERT_TRUE(run(inside(tenant, root), "addUserToTenant", member(ada, "TENANT_ADMIN")));
+  ASSERT_TRUE(run(inside(tenant, root), "addUserToTenant", member(bob, "TENANT_MEMBER")));
+  auto admin = inside(tenant, ada);
+  admin.role = api::Role::kTenantAdmin;
+  EXPECT_EQ(refusal(admin, "removeUserFromTenant", {{"userId", bob.to_string()}}), "membership.not_yours ");
+  EXPECT_EQ(refusal(admin, "removeUserFromTenant", {{"userId", ada.to_string()}}), "") << "everybody may leave";
+  EXPECT_EQ(refusal(inside(tenant, root), "removeUserFromTenant", {{"userId", ada.to_string()}}),
+            "membership.not_found userId");
+  EXPECT_EQ(refusal(inside(tenant, root), "removeUserFromTenant", {{"userId", "ada"}}), "uuid.malformed userId");
+  EXPECT_EQ(refusal(inside(tenant, root), "removeUserFromTenant", {{"userId", root.to_string()}}),
+            "tenant.last_owner userId");
+}
+
+TEST_F(TenancyTest, ATokenThatNamesTenantsOpensTheseAlone) {
+  make_tenant("acme");
+  make_tenant("globex");
+  auto claiming = [&](Uuid user, std::map<std::string, api::Role, std::less<>> tenants, bool admin = false) {
+    auto principal = person(user, admin);
+    principal.claimed_tenants =
+        std::make_shared<const std::map<std::string, api::Role, std::less<>>>(std::move(tenants));
+    return principal;
+  };
+  const auto role = [&](const api::Principal& principal, const std::string& tenant) -> std::string {
+    const auto access = db.run(server.tenancy.enter(principal, tenant));
+    return access ? std::string(api::role_name(access->role)) : access.error().reason();
+  };
+  EXPECT_EQ(role(claiming(ada, {{"acme", api::Role::kTenantAdmin}}), "acme"), "TENANT_ADMIN") << "no membership needed";
+  EXPECT_EQ(role(claiming(ada, {{"acme", api::Role::kTenantAdmin}}), "globex"), "tenant.not_found");
+  EXPECT_EQ(role(claiming(root, {{"acme", api::Role::kTenantViewer}}), "acme"), "TENANT_VIEWER")
+      << "and none adds to it";
+  EXPECT_EQ(role(claiming(root, {}), "acme"), "tenant.not_found");
+  EXPECT_EQ(role(claiming(root, {{"globex", api::Role::kTenantViewer}}, true), "acme"), "tenant.not_found");
+  EXPECT_EQ(role(person(root), "acme"), "TENANT_OWNER") << "what was believed of a claim does not stay";
+  EXPECT_EQ(role(person(ada), "acme"), "tenant.not_found");
+}
+
 TEST_F(TenancyTest, SetsALimit) {
   const Uuid tenant = make_tenant("acme");
   const object args{{"tenantId", tenant.to_string()}, {"dimension", "vcpus"}, {"maximum", 7}};

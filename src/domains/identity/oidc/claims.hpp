@@ -1,0 +1,51 @@
+#pragma once
+/// What a verified token says and whether it may be believed now and here. Pure, with the time as a parameter.
+///
+/// Access tokens (RFC 9068, and Keycloak's form of it): exact issuer, our audience among `aud`, not ended, begun, a
+/// subject; the header's typ is "at+jwt", "JWT" or absent, and whatever shows that it is another kind of token (an ID
+/// token's nonce or at_hash, Keycloak's typ "ID" or "Refresh", a logout token's events) refuses it.
+///
+/// Tenants: the claim named by the setting holds a text or a list of texts. Each names a tenant, or a tenant and a
+/// role: "acme", "acme:TENANT_ADMIN", and as paths of groups "/acme", "/acme/TENANT_ADMIN". Without a role it is
+/// TENANT_MEMBER. What has another form names nothing.
+///
+/// Errors, all kUnauthenticated: "token.type", "token.issuer", "token.audience", "token.client", "token.expired",
+/// "token.not_yet_valid", "token.claims". None holds a value of the token.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/context.hpp"
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "domains/identity/oidc/jose.hpp"
+
+namespace phx::identity::oidc {
+
+struct Expected {
+  std::string issuer;
+  std::string audience;
+  /// Clients whose tokens are taken (`azp`, or `client_id`); empty: any the issuer gives our audience to.
+  std::vector<std::string> clients;
+  /// Empty: tenants come from memberships alone.
+  std::string tenant_claim;
+};
+
+struct Claims {
+  std::string subject;
+  std::string email;  ///< empty unless the provider says that it is verified
+  std::string name;
+  Instant expires_at;
+  /// Nothing: the token says nothing about tenants.
+  std::optional<std::map<std::string, api::Role, std::less<>>> tenants;
+};
+
+Result<Claims> check_access_token(const ParsedToken& token, const Expected& expected, Instant now);
+
+/// "acme:TENANT_ADMIN" → {"acme", kTenantAdmin}.
+std::optional<std::pair<std::string, api::Role>> parse_tenant_claim(std::string_view text);
+
+}  // namespace phx::identity::oidc

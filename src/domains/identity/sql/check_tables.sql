@@ -1,0 +1,7 @@
+-- Whether everything a sign-in needs can be read: fails when a table or a right on it is missing.
+select (select count(*) from (select from phoenix.users limit 1) u)
+     + (select count(*) from (select phc from phoenix.user_passwords limit 1) p)
+     + (select count(*) from (select token_digest from phoenix.sessions limit 1) s)
+     + (select count(*) from (select token_digest from phoenix.bearer_tokens limit 1) t)
+     + (select count(*) from (select token_digest from phoenix.one_time_links limit 1) l)
+     + (select count(*) from (select key from phoenix.sign_in_failures limit 1) f) as rows_seen

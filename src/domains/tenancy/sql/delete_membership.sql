@@ -1,0 +1,3 @@
+-- $1 membership
+delete from phoenix.memberships where id = $1
+returning version
