@@ -15,9 +15,12 @@ using graphql::ast::FieldDefinition;
 using graphql::ast::TypeDefinition;
 using Kind = FieldMeaning::Kind;
 
-constexpr std::array<std::string_view, 13> kDirectives{"table",    "column",    "one",        "many",     "connection",
-                                                       "byId",     "changes",   "filterable", "sortable", "resolver",
-                                                       "requires", "userScope", "public"};
+constexpr std::array<std::string_view, 19> kDirectives{"table",      "column",    "computed", "one",       "many",
+                                                       "connection", "byId",      "byType",   "changes",   "filterable",
+                                                       "sortable",   "order",     "resolver", "aggregate", "groupable",
+                                                       "requires",   "userScope", "public",   "rows"};
+/// Which of their arguments are names in the database.
+constexpr std::array<std::string_view, 5> kIdentifierArguments{"name", "key", "type", "function", "columns"};
 constexpr std::array<std::string_view, 3> kStandardDirectives{"deprecated", "specifiedBy", "oneOf"};
 
 bool has(const graphql::List<graphql::ast::Directive>& directives, std::string_view name) {
@@ -33,6 +36,17 @@ bool is_identifier(std::string_view text) {
 std::string upper(std::string text) {
   std::ranges::transform(text, text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? char(c - 32) : c; });
   return text;
+}
+
+/// What @aggregate can do with a column: sum and average, or at least minimum and maximum.
+bool is_number(std::string_view scalar) { return scalar == "Int" || scalar == "Float" || scalar == "Decimal"; }
+bool has_extremes(std::string_view scalar) { return is_number(scalar) || scalar == "String" || scalar == "DateTime"; }
+
+std::vector<std::string> strings(const graphql::AppliedDirective& used, std::string_view argument) {
+  std::vector<std::string> out;
+  if (const auto* list = used.arguments.if_contains(argument); list && list->is_array())
+    for (const auto& each : list->as_array()) out.emplace_back(std::string_view(each.as_string()));
+  return out;
 }
 
 const graphql::AppliedDirective* directive(const graphql::Element& element, std::string_view name) {
@@ -53,6 +67,8 @@ std::string snake_case(std::string_view camel) {
   }
   return out;
 }
+
+std::string enum_value_name(std::string_view camel) { return upper(snake_case(camel)); }
 
 const TableOrder* TableType::order(std::string_view order_name) const {
   for (const TableOrder& o : orders)
@@ -166,8 +182,12 @@ class Assembler {
         continue;
       }
       for (const auto& argument : used.arguments) {
-        const bool identifier = argument.name.text == "name" || argument.name.text == "key";
-        if (identifier && !is_identifier(argument.value.text))
+        if (std::ranges::find(kIdentifierArguments, argument.name.text) == kIdentifierArguments.end()) continue;
+        const bool list = argument.value.kind == graphql::ast::ValueKind::kList;
+        const bool plain =
+            list ? std::ranges::all_of(argument.value.items, [](const auto& item) { return is_identifier(item.text); })
+                 : is_identifier(argument.value.text);
+        if (!plain)
           fault(fmt::format("{}: @{}({}: …) must be a plain identifier (a-z, 0-9, _), never SQL", where, name,
                             argument.name.text));
       }
@@ -193,13 +213,13 @@ class Assembler {
         }
         std::string arguments = "(id: ID!)";
         if (list) {
-          const std::string_view named = field.type.innermost().text;
-          const std::string target(named.ends_with("Connection") ? named.substr(0, named.size() - 10) : "");
+          const std::string target = connected(field);
           if (!table_names_.contains(target)) {
-            fault(fmt::format("{}: {} is not the connection of an @table type", where, named));
+            fault(fmt::format("{}: {} is not the connection of an @table type", where, field.type.innermost().text));
             continue;
           }
           arguments = connection_arguments(target);
+          connections_.insert(target);
         }
         insertions.push_back({field.name.offset + field.name.text.size(), std::move(arguments)});
       }
@@ -223,38 +243,128 @@ class Assembler {
   std::string connection_arguments(std::string_view target) const {
     const TypeDefinition& type = table_definition(target);
     std::string out =
-        "(\"Page size, at most 500.\" first: Int = 50, \"The endCursor of the page before.\" after: String";
+        "(\"Page size, at most 500.\" first: Int = 50, \"Rows behind this cursor: the endCursor of the page before.\" "
+        "after: String, \"A page of this size from the end, instead of first.\" last: Int, \"Rows before this "
+        "cursor.\" before: String";
     if (std::ranges::any_of(type.fields, [](const auto& f) { return has(f.directives, "filterable"); }))
       out += fmt::format(", filter: {}Filter", target);
-    if (std::ranges::any_of(type.fields, [](const auto& f) { return has(f.directives, "sortable"); }))
-      out += fmt::format(", orderBy: {}Order", target);
+    if (is_ordered(type)) out += fmt::format(", orderBy: {}Order", target);
     return out + ", direction: OrderDirection = ASC)";
   }
 
-  std::string filter_input(const FieldDefinition& field) {
-    const std::string scalar(field.type.name.text);
-    if (field.type.is_list() || scalar == "JSON" || scalar == "Float") return {};
-    if (enums_.contains(scalar)) {
-      used_enum_filters_.insert(scalar);
-      return scalar + "Filter";
+  static bool is_ordered(const TypeDefinition& type) {
+    return has(type.directives, "order") ||
+           std::ranges::any_of(type.fields, [](const auto& f) { return has(f.directives, "sortable"); });
+  }
+
+  static std::string connected(const FieldDefinition& field) {
+    const std::string_view named = field.type.innermost().text;
+    return std::string(named.ends_with("Connection") ? named.substr(0, named.size() - 10) : "");
+  }
+
+  /// May rows of this type be filtered at all?
+  bool has_filter(const std::string& target) const {
+    return table_names_.contains(target) && std::ranges::any_of(table_definition(target).fields, [](const auto& f) {
+             return has(f.directives, "filterable");
+           });
+  }
+
+  /// The input type that filters by this field; "" when nothing can.
+  std::string filter_input(const FieldDefinition& field) const {
+    const std::string named(field.type.innermost().text);
+    if (has(field.directives, "many"))
+      return has_filter(connected(field)) ? connected(field) + "ListFilter" : std::string();
+    if (has(field.directives, "one")) return has_filter(named) ? named + "Filter" : std::string();
+    if (field.type.is_list()) {
+      const bool fits = enums_.contains(named) || named == "ID" || named == "String" || named == "Int";
+      return fits ? named + "ListFilter" : std::string();
     }
-    if (scalar == "ID" || scalar == "String" || scalar == "Int" || scalar == "Boolean" || scalar == "DateTime")
-      return scalar + "Filter";
-    return {};
+    static constexpr std::array<std::string_view, 8> kScalars{"ID",       "String",  "Int",  "Boolean",
+                                                              "DateTime", "Decimal", "JSON", "Float"};
+    if (!enums_.contains(named) && std::ranges::find(kScalars, named) == kScalars.end()) return {};
+    return named + "Filter";
+  }
+
+  /// Notes what the filter of a type needs besides itself.
+  void use_filter(const FieldDefinition& field) {
+    const std::string named(field.type.innermost().text);
+    if (has(field.directives, "many")) {
+      list_filters_.insert(connected(field));
+      make_filter(connected(field));
+    } else if (has(field.directives, "one")) {
+      make_filter(named);
+    } else if (enums_.contains(named)) {
+      (field.type.is_list() ? used_enum_list_filters_ : used_enum_filters_).insert(named);
+    }
+  }
+
+  void make_filter(const std::string& target) {
+    if (has_filter(target) && filters_.insert(target).second) open_filters_.push_back(&table_definition(target));
   }
 
   std::string generate() {
     std::string out = R"(
 "Conditions on a text. A null for eq or ne asks for a missing or a present value."
-input StringFilter { eq: String, ne: String, in: [String!], "Part of the text, in any case." contains: String }
-input IDFilter { eq: ID, ne: ID, in: [ID!] }
-input IntFilter { eq: Int, ne: Int, in: [Int!], gt: Int, gte: Int, lt: Int, lte: Int }
-input BooleanFilter { eq: Boolean, ne: Boolean }
-input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, lt: DateTime, lte: DateTime }
+input StringFilter {
+  eq: String, ne: String, in: [String!]
+  "The same text in any case."
+  eqAnyCase: String
+  "Part of the text, in any case."
+  contains: String
+  "How the text begins, in any case."
+  startsWith: String
+  "How the text ends, in any case."
+  endsWith: String
+  isNull: Boolean
+}
+input IDFilter { eq: ID, ne: ID, in: [ID!], isNull: Boolean }
+input IntFilter { eq: Int, ne: Int, in: [Int!], gt: Int, gte: Int, lt: Int, lte: Int, isNull: Boolean }
+input FloatFilter { eq: Float, ne: Float, gt: Float, gte: Float, lt: Float, lte: Float, isNull: Boolean }
+input DecimalFilter {
+  eq: Decimal, ne: Decimal, in: [Decimal!], gt: Decimal, gte: Decimal, lt: Decimal, lte: Decimal, isNull: Boolean
+}
+input BooleanFilter { eq: Boolean, ne: Boolean, isNull: Boolean }
+input DateTimeFilter {
+  eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, lt: DateTime, lte: DateTime, isNull: Boolean
+}
+"Conditions on a JSON value."
+input JSONFilter {
+  "The value holds this one: every member of an object, every item of a list."
+  contains: JSON
+  "An object with this member."
+  hasKey: String
+  isNull: Boolean
+}
 )";
-    for (const TypeDefinition* type : tables_) out += generate_for(*type);
+    for (std::string_view scalar : {"String", "ID", "Int"}) out += list_filter(scalar);
+    for (const TypeDefinition* type : tables_) {
+      const std::string name(type->name.text);
+      if (!connections_.contains(name)) continue;
+      out += connection_types(*type);
+      make_filter(name);
+    }
+    // Filters by relations may need filters of types that no list leads to.
+    while (!open_filters_.empty()) {
+      const TypeDefinition& type = *open_filters_.back();
+      open_filters_.pop_back();
+      out += filter_type(type);
+    }
+    // Faults are told also where no filter is made.
+    for (const TypeDefinition* type : tables_)
+      for (const FieldDefinition& field : type->fields)
+        if (has(field.directives, "filterable") && filter_input(field).empty())
+          fault(
+              fmt::format("{}.{}: @filterable needs a scalar, an enum, a list of ID, String, Int or enum, or a "
+                          "relation to a type with @filterable fields",
+                          type->name.text, field.name.text));
+    for (const std::string& name : list_filters_)
+      out += fmt::format(
+          "\"Conditions on a list by its rows.\"\ninput {0}ListFilter {{ some: {0}Filter, none: {0}Filter, "
+          "every: {0}Filter }}\n",
+          name);
     for (const std::string& name : used_enum_filters_)
-      out += fmt::format("input {0}Filter {{ eq: {0}, ne: {0}, in: [{0}!] }}\n", name);
+      out += fmt::format("input {0}Filter {{ eq: {0}, ne: {0}, in: [{0}!], isNull: Boolean }}\n", name);
+    for (const std::string& name : used_enum_list_filters_) out += list_filter(name);
     for (const std::string& name : changes_targets())
       out += fmt::format(
           "\"A change of one {0}. The node is null when it was DELETED, and for RESYNC.\"\n"
@@ -263,32 +373,100 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
     return out;
   }
 
-  std::string generate_for(const TypeDefinition& type) {
+  static std::string list_filter(std::string_view item) {
+    return fmt::format(
+        "input {0}ListFilter {{ \"It holds this value.\" has: {0}, \"It holds one of these.\" hasAny: [{0}!], "
+        "\"It holds all of these.\" hasAll: [{0}!], isEmpty: Boolean, isNull: Boolean }}\n",
+        item);
+  }
+
+  std::string connection_types(const TypeDefinition& type) {
     const std::string_view name = type.name.text;
-    std::string out = fmt::format(
+    std::string more;
+    std::string out = aggregate_types(type, more);
+    out += fmt::format(
         "type {0}Connection {{\n  nodes: [{0}!]!\n  edges: [{0}Edge!]!\n  pageInfo: PageInfo!\n"
         "  \"How many there are in all pages, counted up to 100,000.\"\n  totalCount: Int!\n"
-        "  \"False when there are more than were counted.\"\n  totalCountExact: Boolean!\n}}\n"
+        "  \"False when there are more than were counted.\"\n  totalCountExact: Boolean!\n{1}}}\n"
         "type {0}Edge {{ node: {0}!, cursor: String! }}\n",
-        name);
-    std::string filters;
+        name, more);
     std::string orders;
-    for (const FieldDefinition& field : type.fields) {
-      if (has(field.directives, "filterable")) {
-        const std::string input = filter_input(field);
-        if (input.empty())
-          fault(fmt::format("{}.{}: @filterable needs ID, String, Int, Boolean, DateTime or an enum", name,
-                            field.name.text));
-        else
-          filters += fmt::format("  {}: {}\n", field.name.text, input);
-      }
-      if (has(field.directives, "sortable")) orders += "  " + upper(snake_case(field.name.text)) + "\n";
-    }
-    if (!filters.empty())
-      out += fmt::format("input {0}Filter {{\n{1}  and: [{0}Filter!]\n  or: [{0}Filter!]\n  not: {0}Filter\n}}\n", name,
-                         filters);
+    for (const FieldDefinition& field : type.fields)
+      if (has(field.directives, "sortable")) orders += "  " + enum_value_name(field.name.text) + "\n";
+    for (const auto& used : type.directives)
+      if (used.name.text == "order")
+        if (const auto* order_name = graphql::ast::find_argument(used, "name"))
+          orders += "  " + upper(std::string(order_name->text)) + "\n";
     if (!orders.empty()) out += fmt::format("enum {}Order {{\n{}}}\n", name, orders);
     return out;
+  }
+
+  std::string aggregate_types(const TypeDefinition& type, std::string& connection_fields) {
+    const std::string_view name = type.name.text;
+    std::string sums;
+    std::string averages;
+    std::string extremes;
+    std::string grouping;
+    std::string keys;
+    for (const FieldDefinition& field : type.fields) {
+      const std::string_view scalar = field.type.name.text;
+      if (has(field.directives, "aggregate")) {
+        if (field.type.is_list() || !has_extremes(scalar))
+          fault(fmt::format("{}.{}: @aggregate needs Int, Float, Decimal, String or DateTime", name, field.name.text));
+        if (is_number(scalar)) {
+          sums += fmt::format("  {}: {}\n", field.name.text, scalar == "Float" ? "Float" : "Decimal");
+          averages += fmt::format("  {}: {}\n", field.name.text, scalar == "Float" ? "Float" : "Decimal");
+        }
+        extremes += fmt::format("  {}: {}\n", field.name.text, scalar);
+      }
+      if (has(field.directives, "groupable")) {
+        const bool fits = scalar == "ID" || scalar == "String" || scalar == "Int" || scalar == "Boolean" ||
+                          enums_.contains(std::string(scalar));
+        if (field.type.is_list() || !fits)
+          fault(fmt::format("{}.{}: @groupable needs ID, String, Int, Boolean or an enum", name, field.name.text));
+        grouping += "  " + enum_value_name(field.name.text) + "\n";
+        keys += fmt::format("  {}: {}\n", field.name.text, scalar);
+      }
+    }
+    if (extremes.empty() && keys.empty()) return {};
+    std::string out;
+    std::string values = "  count: Int!\n";
+    const auto part = [&](std::string_view field, std::string_view suffix, const std::string& members) {
+      if (members.empty()) return;
+      out += fmt::format("type {}{} {{\n{}}}\n", name, suffix, members);
+      values += fmt::format("  {}: {}{}!\n", field, name, suffix);
+    };
+    part("sum", "Sums", sums);
+    part("avg", "Averages", averages);
+    part("min", "Extremes", extremes);
+    if (!extremes.empty()) values += fmt::format("  max: {}Extremes!\n", name);
+    out += fmt::format("\"Over all rows of the list, whatever its page.\"\ntype {}Aggregate {{\n{}}}\n", name, values);
+    connection_fields +=
+        fmt::format("  \"Over all rows, at most 100,000; more are refused.\"\n  aggregate: {}Aggregate\n", name);
+    if (keys.empty()) return out;
+    out += fmt::format(
+        "enum {0}Grouping {{\n{1}}}\n\"What was not grouped by is null.\"\ntype {0}Keys {{\n{2}}}\n"
+        "type {0}Group {{\n  keys: {0}Keys!\n{3}}}\n",
+        name, grouping, keys, values);
+    connection_fields += fmt::format(
+        "  \"All rows by these fields, the largest groups first; at most 100,000 rows and 500 groups.\"\n"
+        "  groups(by: [{0}Grouping!]!, first: Int = 100): [{0}Group!]\n",
+        name);
+    return out;
+  }
+
+  std::string filter_type(const TypeDefinition& type) {
+    const std::string_view name = type.name.text;
+    std::string out;
+    for (const FieldDefinition& field : type.fields) {
+      if (!has(field.directives, "filterable")) continue;
+      const std::string input = filter_input(field);
+      if (input.empty()) continue;
+      use_filter(field);
+      out += fmt::format("  {}: {}\n", field.name.text, input);
+    }
+    return fmt::format("input {0}Filter {{\n{1}  and: [{0}Filter!]\n  or: [{0}Filter!]\n  not: {0}Filter\n}}\n", name,
+                       out);
   }
 
   std::set<std::string> changes_targets() {
@@ -312,6 +490,7 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
 
   void bind() {
     const graphql::Schema& schema = api_->schema_;
+    std::map<const graphql::Type*, TableType*> made;
     for (const graphql::Type* type : schema.types()) {
       const auto* table = directive(*type, "table");
       if (!table) continue;
@@ -319,11 +498,34 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
       entry->type = type;
       entry->name = type->name;
       entry->table = table->string("name");
+      entry->type_column = table->string("type");
       entry->connection = schema.type(type->name + "Connection");
+      if (type->is_abstract() == entry->type_column.empty())
+        fault(type->name + ": @table(type: …) belongs to interfaces and unions, and they need it");
+      if (const auto* needed = directive(*type, "requires")) entry->min_role = role_from_name(needed->string("role"));
+      if (const auto* rule = directive(*type, "rows"))
+        entry->rows = RowRule{std::string(rule->string("function")), strings(*rule, "columns"),
+                              role_from_name(rule->string("unless"))};
+      made[type] = entry.get();
       api_->by_type_[type] = entry.get();
       api_->tables_.emplace(type->name, std::move(entry));
     }
+    for (const graphql::Type* type : schema.types()) {
+      for (std::string_view name : {"requires", "rows", "order"})
+        if (directive(*type, name) && !made.contains(type))
+          fault(fmt::format("{}: @{} has no meaning on a type without @table", type->name, name));
+    }
+    for (auto& [type, table] : made) {
+      if (!type->is_abstract()) continue;
+      for (const graphql::Type* member : type->possible_types) {
+        if (const TableType* of = api_->table(*member))
+          table->members.push_back(of);
+        else
+          fault(fmt::format("{}: its type {} has no @table", table->name, member->name));
+      }
+    }
     for (auto& [name, table] : api_->tables_) bind_table(*table);
+    for (auto& [name, table] : api_->tables_) bind_orders(*table);
     bind_root(graphql::OperationKind::kQuery);
     bind_root(graphql::OperationKind::kMutation);
     bind_root(graphql::OperationKind::kSubscription);
@@ -342,58 +544,129 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
 
   void bind_table(TableType& table) {
     const graphql::Field* id = table.type->field("id");
-    if (!id || id->type.to_string() != "ID!") fault(table.name + ": an @table type has a field id: ID!");
+    if (table.type->kind != graphql::TypeKind::kUnion && (!id || id->type.to_string() != "ID!"))
+      fault(table.name + ": an @table type has a field id: ID!");
     for (const graphql::Field& field : table.type->fields) {
       const std::string where = table.name + "." + field.name;
       FieldMeaning meaning = basics(field);
-      const auto* one = directive(field, "one");
-      const auto* many = directive(field, "many");
-      const auto* resolver = directive(field, "resolver");
-      if ((one != nullptr) + (many != nullptr) + (resolver != nullptr) + (directive(field, "column") != nullptr) > 1)
-        fault(where + ": @one, @many, @resolver and @column exclude each other");
-      if (!many && !resolver && !field.arguments.empty())
+      const bool leaf = field.type.named()->is_leaf();
+      if (const auto* by_type = directive(field, "byType"); by_type || (table.is_abstract() && !leaf)) {
+        // What is no column of the interface's own table is read from those of its types.
+        if (!table.is_abstract() || field.directives.size() != (by_type ? 1U : 0U))
+          fault(where + ": only columns of an interface have directives, and @byType is for no other type");
+        api_->meanings_[&field] = std::move(meaning);
+        continue;
+      }
+      const int kinds = (directive(field, "one") != nullptr) + (directive(field, "many") != nullptr) +
+                        (directive(field, "resolver") != nullptr) + (directive(field, "column") != nullptr) +
+                        (directive(field, "computed") != nullptr);
+      if (kinds > 1) fault(where + ": @one, @many, @resolver, @computed and @column exclude each other");
+      bind_field(field, where, meaning);
+      if (meaning.target) meaning.min_role = std::max(meaning.min_role, meaning.target->min_role);
+      const bool arguments =
+          meaning.kind == Kind::kMany || meaning.kind == Kind::kResolver || meaning.kind == Kind::kComputed;
+      if (!arguments && !field.arguments.empty())
         fault(where + ": a field read from a table has no arguments of its own");
-      if (one) {
-        meaning.kind = Kind::kOne;
-        meaning.column = one->string("key");
-        meaning.target = api_->table(*field.type.named());
-        if (!meaning.target || field.type.is_list()) fault(where + ": @one leads to one @table type");
-      } else if (many) {
-        meaning.kind = Kind::kMany;
-        meaning.column = many->string("key");
-        meaning.target = connection_target(field.type);
-        if (!meaning.target) fault(where + ": @many leads to a connection that is not null");
-      } else if (resolver) {
-        meaning.kind = Kind::kResolver;
-        const auto it = registry_.fields().find(where);
-        if (it == registry_.fields().end()) {
-          fault(where + ": @resolver without a registered resolver");
-        } else {
-          meaning.resolver = &it->second;
-          for (const std::string& column : it->second.needed_columns)
-            if (!is_identifier(column)) fault(where + ": needed column '" + column + "' is not an identifier");
-        }
-        if (reaches_table(*field.type.named())) fault(where + ": a resolver of a row gives no @table objects");
+      meaning.filterable = directive(field, "filterable") != nullptr;
+      meaning.aggregate = directive(field, "aggregate") != nullptr;
+      meaning.groupable = directive(field, "groupable") != nullptr;
+      const bool column = meaning.kind == Kind::kColumn;
+      if (meaning.filterable && !column && meaning.kind != Kind::kOne && meaning.kind != Kind::kMany)
+        fault(where + ": only columns and relations can be filtered by");
+      if ((meaning.aggregate || meaning.groupable) && !column)
+        fault(where + ": only a column can be aggregated or grouped by");
+      if (directive(field, "sortable") && !column) fault(where + ": only a column can be ordered by");
+      api_->meanings_[&field] = std::move(meaning);
+    }
+  }
+
+  void bind_field(const graphql::Field& field, const std::string& where, FieldMeaning& meaning) {
+    const auto* one = directive(field, "one");
+    const auto* many = directive(field, "many");
+    const auto* computed = directive(field, "computed");
+    if (one) {
+      meaning.kind = Kind::kOne;
+      meaning.column = one->string("key");
+      meaning.target = api_->table(*field.type.named());
+      if (!meaning.target || field.type.is_list()) fault(where + ": @one leads to one @table type");
+    } else if (many) {
+      meaning.kind = Kind::kMany;
+      meaning.column = many->string("key");
+      meaning.target = connection_target(field.type);
+      if (!meaning.target) fault(where + ": @many leads to a connection that is not null");
+    } else if (directive(field, "resolver")) {
+      meaning.kind = Kind::kResolver;
+      const auto it = registry_.fields().find(where);
+      if (it == registry_.fields().end()) {
+        fault(where + ": @resolver without a registered resolver");
       } else {
-        meaning.kind = Kind::kColumn;
+        meaning.resolver = &it->second;
+        for (const std::string& column : it->second.needed_columns)
+          if (!is_identifier(column)) fault(where + ": needed column '" + column + "' is not an identifier");
+      }
+      if (reaches_table(*field.type.named())) fault(where + ": a resolver of a row gives no @table objects");
+    } else {
+      meaning.kind = computed ? Kind::kComputed : Kind::kColumn;
+      if (computed) {
+        meaning.function = computed->string("function");
+        meaning.columns = strings(*computed, "columns");
+        for (const graphql::InputValue& argument : field.arguments)
+          if (!argument.type.named()->is_leaf() || argument.type.is_list())
+            fault(fmt::format("{}({}): an argument of @computed is a scalar or an enum", where, argument.name));
+      } else {
         const auto* column = directive(field, "column");
         meaning.column = column ? std::string(column->string("name")) : snake_case(field.name);
         if (!is_identifier(meaning.column)) fault(where + ": the column's name is not an identifier");
-        if (!column_kind(field.type, meaning.column_kind))
-          fault(where + ": no column can hold a " + field.type.to_string() + "; use @one, @many or @resolver");
       }
-      meaning.filterable = directive(field, "filterable") != nullptr;
-      meaning.sortable = directive(field, "sortable") != nullptr;
-      if ((meaning.filterable || meaning.sortable) && meaning.kind != Kind::kColumn)
-        fault(where + ": only a column can be filtered or ordered by");
-      if (meaning.sortable) {
-        const bool leakproof = meaning.column_kind != ColumnKind::kFloat && meaning.column_kind != ColumnKind::kJson &&
-                               meaning.column_kind != ColumnKind::kStringList;
-        if (meaning.nullable || !leakproof)
-          fault(where + ": an order is NOT NULL and of a leakproof type (ID, Int, String, Boolean, DateTime, enum)");
-        table.orders.push_back({upper(snake_case(field.name)), &field, meaning.column, meaning.column_kind});
+      if (!column_kind(field.type, meaning.column_kind))
+        fault(where + ": no column can hold a " + field.type.to_string() + "; use @one, @many or @resolver");
+    }
+  }
+
+  /// What an order may compare: leakproof types. A key column stands in for a field that is not.
+  OrderKey order_key(const graphql::Field& field, const std::string& where) {
+    const FieldMeaning& meaning = api_->meaning(field);
+    const auto* sortable = directive(field, "sortable");
+    const std::string key(sortable ? sortable->string("key") : "");
+    OrderKey out{.column = key.empty() ? meaning.column : key, .kind = meaning.column_kind};
+    const bool number = out.kind == ColumnKind::kFloat || out.kind == ColumnKind::kDecimal;
+    const bool list =
+        out.kind == ColumnKind::kStringList || out.kind == ColumnKind::kIntList || out.kind == ColumnKind::kIdList;
+    const bool fits = !list && out.kind != ColumnKind::kJson;
+    if (!fits || (key.empty() && (meaning.nullable || number)))
+      fault(where +
+            ": an order is NOT NULL and of a leakproof type (ID, Int, String, Boolean, DateTime, enum), or has "
+            "a key column that is");
+    if (number) out.kind = ColumnKind::kInt;
+    return out;
+  }
+
+  void bind_orders(TableType& table) {
+    for (const graphql::Field& field : table.type->fields)
+      if (directive(field, "sortable"))
+        table.orders.push_back(
+            {enum_value_name(field.name), {&field}, {order_key(field, table.name + "." + field.name)}});
+    for (const auto& used : table.type->directives) {
+      if (used.name != "order") continue;
+      const std::string where = fmt::format("{}: @order(name: \"{}\")", table.name, used.string("name"));
+      TableOrder order{.name = upper(std::string(used.string("name"))), .fields = {}, .keys = {}};
+      if (table.order(order.name)) fault(where + ": there is an order of that name");
+      const auto descending = strings(used, "descending");
+      for (const std::string& name : strings(used, "by")) {
+        const graphql::Field* field = table.type->field(name);
+        if (!field || api_->meaning(*field).kind != Kind::kColumn) {
+          fault(fmt::format("{}: {} is no column", where, name));
+          continue;
+        }
+        order.fields.push_back(field);
+        order.keys.push_back(order_key(*field, where));
+        order.keys.back().descending = std::ranges::find(descending, name) != descending.end();
       }
-      api_->meanings_[&field] = std::move(meaning);
+      for (const std::string& name : descending)
+        if (std::ranges::find(order.fields, name, &graphql::Field::name) == order.fields.end())
+          fault(fmt::format("{}: {} is not in `by`", where, name));
+      if (order.keys.empty()) fault(where + ": `by` names no column");
+      table.orders.push_back(std::move(order));
     }
   }
 
@@ -407,15 +680,17 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
   static bool column_kind(graphql::TypeRef type, ColumnKind& out) {
     const graphql::Type& named = *type.named();
     if (type.is_list()) {
-      out = ColumnKind::kStringList;
-      return type.item().is_non_null() && !type.item().is_list() && named.name == "String";
+      if (!type.item().is_non_null() || type.item().is_list()) return false;
+      if (named.name == "String" || named.kind == graphql::TypeKind::kEnum) return out = ColumnKind::kStringList, true;
+      if (named.name == "Int") return out = ColumnKind::kIntList, true;
+      return out = ColumnKind::kIdList, named.name == "ID";
     }
     if (named.kind == graphql::TypeKind::kEnum) return out = ColumnKind::kEnum, true;
     if (named.kind != graphql::TypeKind::kScalar) return false;
     static constexpr std::pair<std::string_view, ColumnKind> kKinds[]{
         {"ID", ColumnKind::kId},       {"String", ColumnKind::kString},   {"Int", ColumnKind::kInt},
         {"Float", ColumnKind::kFloat}, {"Boolean", ColumnKind::kBoolean}, {"DateTime", ColumnKind::kDateTime},
-        {"JSON", ColumnKind::kJson}};
+        {"JSON", ColumnKind::kJson},   {"Decimal", ColumnKind::kDecimal}};
     for (const auto& [name, kind] : kKinds)
       if (named.name == name) return out = kind, true;
     return false;
@@ -436,6 +711,7 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
           break;
         case graphql::OperationKind::kSubscription: bind_subscription(field, where, meaning); break;
       }
+      if (meaning.target) meaning.min_role = std::max(meaning.min_role, meaning.target->min_role);
       if ((meaning.user_scope || meaning.is_public) && reaches_table(*field.type.named()))
         fault(where + ": @userScope and @public fields have no scope to read @table objects in");
       api_->meanings_[&field] = std::move(meaning);
@@ -479,6 +755,7 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
       fault(where + ": a subscription field has @changes of an @table type, or @connection");
       return;
     }
+    if (meaning.target->is_abstract()) fault(where + ": events are of one type, not of an interface or union");
     if (field.type.to_string() != meaning.target->name + "Change!")
       fault(where + ": its type is " + meaning.target->name + "Change!");
     const auto* after = field.argument("after");
@@ -496,6 +773,7 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
       if (!seen.insert(next).second) continue;
       if (api_->table(*next)) return true;
       for (const graphql::Field& field : next->fields) open.push_back(field.type.named());
+      for (const graphql::Type* member : next->possible_types) open.push_back(member);
     }
     return false;
   }
@@ -507,11 +785,9 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
          {graphql::OperationKind::kQuery, graphql::OperationKind::kMutation, graphql::OperationKind::kSubscription})
       roots.insert(api_->schema_.root(kind));
     for (const graphql::Type* type : api_->schema_.types()) {
-      if (type->is_abstract()) {
-        if (!type->introspection) fault(type->name + ": interfaces and unions are not served yet");
-        continue;
-      }
       if (roots.contains(type) || api_->table(*type)) continue;
+      if (std::ranges::any_of(api_->tables_, [&](const auto& entry) { return entry.second->connection == type; }))
+        continue;
       for (const graphql::Field& field : type->fields) {
         for (const auto& used : field.directives)
           if (std::ranges::find(kDirectives, used.name) != kDirectives.end())
@@ -523,7 +799,8 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
     for (const graphql::Type* root : roots) {
       if (!root) continue;
       for (const graphql::Field& field : root->fields)
-        for (std::string_view name : {"column", "one", "many", "filterable", "sortable"})
+        for (std::string_view name :
+             {"column", "computed", "one", "many", "filterable", "sortable", "aggregate", "groupable"})
           if (directive(field, name))
             fault(fmt::format("{}.{}: @{} belongs to @table types", root->name, field.name, name));
     }
@@ -558,6 +835,11 @@ input DateTimeFilter { eq: DateTime, ne: DateTime, gt: DateTime, gte: DateTime, 
   std::set<std::string> table_names_;
   std::set<std::string> enums_;
   std::set<std::string> used_enum_filters_;
+  std::set<std::string> used_enum_list_filters_;
+  std::set<std::string> connections_;   ///< types that a list leads to
+  std::set<std::string> filters_;       ///< types with a filter …
+  std::set<std::string> list_filters_;  ///< … and with one over a to-many relation
+  std::vector<const TypeDefinition*> open_filters_;
   ApiSchema* api_ = nullptr;
 };
 

@@ -3,16 +3,20 @@
 /// @table the assembly adds the connection, edge, filter, order and change types, and the arguments of connection
 /// fields, so that no module repeats them and all of them behave alike.
 ///
-/// It also knows what each field means for reading (FieldMeaning): a column, a relation, or a C++ resolver.
+/// It also knows what each field means for reading (FieldMeaning): a column, a relation, a SQL function of columns, or
+/// a C++ resolver. Interfaces and unions with @table are read from a table or view of their own that says each row's
+/// type; see docs/decisions/0027.
 ///
 /// Guarantees: the directive language is closed. Only the directives of base.graphql may be used, their arguments are
-/// identifiers ([a-z_][a-z0-9_]*, at most 63 characters; type names for @changes), and each combination that reading
-/// could not honour is refused at start: an unknown target, a nullable order, a filter on JSON, a mutation without a
-/// handler. So every SQL identifier of the compiler comes from here, never from a request.
+/// identifiers ([a-z_][a-z0-9_]*, at most 63 characters; names of types and fields where the SDL means those), and each
+/// combination that reading could not honour is refused at start: an unknown target, a nullable order, a sum of texts,
+/// a mutation without a handler. So every SQL identifier of the compiler comes from here, never from a request.
+/// A type that nothing leads to through a connection gets no connection types.
 /// Errors: kFailedPrecondition "api.schema", with every fault found in the message, one a line.
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,7 +40,10 @@ enum class ColumnKind : std::uint8_t {
   kBoolean,     ///< bool
   kDateTime,    ///< timestamptz
   kJson,        ///< json or jsonb, given out raw
-  kStringList,  ///< text[]
+  kStringList,  ///< text[], also of enum values
+  kDecimal,     ///< numeric or an integer, as exact text
+  kIntList,     ///< int4[] or int8[]
+  kIdList,      ///< uuid[]
 };
 
 struct TableType;
@@ -45,6 +52,7 @@ struct TableType;
 struct FieldMeaning {
   enum class Kind : std::uint8_t {
     kColumn,
+    kComputed,    ///< a SQL function of `columns` and of the field's arguments
     kOne,         ///< this row's `column` is the id of a `target`
     kMany,        ///< the `target`'s `column` is this row's id
     kResolver,    ///< C++: on a table type with needed columns, at the root by name
@@ -58,22 +66,38 @@ struct FieldMeaning {
   std::string column;
   ColumnKind column_kind = ColumnKind::kString;
   bool nullable = true;
+  std::string function;              ///< kComputed: in schema phoenix
+  std::vector<std::string> columns;  ///< kComputed: its first arguments
   const TableType* target = nullptr;
   const Registry::Field* resolver = nullptr;
   bool filterable = false;
-  bool sortable = false;
-  /// Least role in the request's scope; kNone: the default of the scope.
+  bool aggregate = false;
+  bool groupable = false;
+  /// Least role in the request's scope, that of the target's type included; kNone: the default of the scope.
   Role min_role = Role::kNone;
   bool user_scope = false;
   bool is_public = false;
 };
 
-/// An order a client may ask for: a NOT NULL column of a leakproof type; the id breaks ties.
-struct TableOrder {
-  std::string name;  ///< value of the order enum: "CREATED_AT"
-  const graphql::Field* field = nullptr;
+/// One column of an order: NOT NULL and of a leakproof type.
+struct OrderKey {
   std::string column;
   ColumnKind kind = ColumnKind::kString;
+  bool descending = false;  ///< against the direction asked for
+};
+
+/// An order a client may ask for; the id breaks ties.
+struct TableOrder {
+  std::string name;  ///< value of the order enum: "CREATED_AT"
+  std::vector<const graphql::Field*> fields;
+  std::vector<OrderKey> keys;  ///< one for each field
+};
+
+/// A condition on the rows that a role below `unless` sees: phoenix.<function>(<columns>).
+struct RowRule {
+  std::string function;
+  std::vector<std::string> columns;
+  Role unless = Role::kNone;  ///< kNone: it holds for all
 };
 
 struct TableType {
@@ -81,7 +105,16 @@ struct TableType {
   std::string name;   ///< "VirtualMachine"
   std::string table;  ///< "virtual_machines", in schema phoenix
   std::vector<TableOrder> orders;
+  /// Null when no field leads to it.
   const graphql::Type* connection = nullptr;
+  /// Of an interface or union: which column holds the name of the row's type, and the types there are.
+  std::string type_column;
+  std::vector<const TableType*> members;
+  /// Least role that reads rows of this type.
+  Role min_role = Role::kNone;
+  std::optional<RowRule> rows;
+
+  bool is_abstract() const { return !type_column.empty(); }
   const TableOrder* order(std::string_view order_name) const;
 };
 
@@ -120,5 +153,7 @@ class ApiSchema {
 
 /// "createdAt" → "created_at".
 std::string snake_case(std::string_view camel);
+/// "createdAt" → "CREATED_AT".
+std::string enum_value_name(std::string_view camel);
 
 }  // namespace phx::api

@@ -83,15 +83,15 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{"type A @table(name: \"a\") { id: ID! b: Int @column(name: \"b + 1\") }", "plain identifier"},
         Misuse{"type A @table(name: \"a\") { id: ID! b: Port @one(key: \"b.c\") }", "plain identifier"},
         Misuse{"type A @table(name: \"a\") { id: ID! b: Heading }", "no column can hold"},
-        Misuse{"type A @table(name: \"a\") { id: ID! b: [Int!]! }", "no column can hold"},
+        Misuse{"type A @table(name: \"a\") { id: ID! b: [Boolean!]! }", "no column can hold"},
         Misuse{"type A @table(name: \"a\") { id: ID! b: Heading @one(key: \"b\") }", "@one leads to one @table type"},
         Misuse{"type A @table(name: \"a\") { id: ID! b: Port @many(key: \"b\") }", "is not the connection"},
         Misuse{"type A @table(name: \"a\") { id: ID! b: PortConnection @many(key: \"b\") }", "not null"},
         Misuse{"type A @table(name: \"a\") { id: ID! b: String @sortable }", "an order is NOT NULL"},
         Misuse{"type A @table(name: \"a\") { id: ID! b: Float! @sortable }", "leakproof"},
         Misuse{"type A @table(name: \"a\") { id: ID! b: JSON! @sortable }", "leakproof"},
-        Misuse{"type A @table(name: \"a\") { id: ID! b: JSON @filterable }", "@filterable needs"},
-        Misuse{"type A @table(name: \"a\") { id: ID! b: Float @filterable }", "@filterable needs"},
+        Misuse{"type A @table(name: \"a\") { id: ID! b: Account @one(key: \"b\") @filterable }", "@filterable needs"},
+        Misuse{"type A @table(name: \"a\") { id: ID! b: [Boolean!] @filterable }", "@filterable needs"},
         Misuse{"type A @table(name: \"a\") { id: ID! b: Port @one(key: \"b\") @resolver }", "exclude each other"},
         Misuse{"type A @table(name: \"a\") { id: ID! b: Int @resolver }", "@resolver without a registered"},
         Misuse{"type A @table(name: \"a\") { id: ID! b(x: Int): Int }", "no arguments of its own"},
@@ -112,7 +112,31 @@ INSTANTIATE_TEST_SUITE_P(
         Misuse{"type P { x: Int @filterable }", "no meaning on a type without @table"},
         Misuse{"directive @raw(sql: String!) on FIELD_DEFINITION", "closed list"},
         Misuse{"type P { x: Int @raw(sql: \"1\") }", "closed list"},
-        Misuse{"interface I { x: Int }", "not served yet"}));
+        Misuse{"interface I @table(name: \"i\") { id: ID! }", "they need it"},
+        Misuse{"type A @table(name: \"a\", type: \"b\") { id: ID! }", "belongs to interfaces"},
+        Misuse{"interface I @table(name: \"i\", type: \"b + c\") { id: ID! }", "plain identifier"},
+        Misuse{"union U @table(name: \"u\", type: \"t\") = Ship | Heading", "has no @table"},
+        Misuse{"interface I @table(name: \"i\", type: \"t\") { id: ID! h: Port @one(key: \"x\") }", "only columns"},
+        Misuse{"type A @table(name: \"a\") { id: ID! b: Int @computed(function: \"f()\", columns: []) }",
+               "plain identifier"},
+        Misuse{"type A @table(name: \"a\") { id: ID! b: Int @computed(function: \"f\", columns: [\"a\", \"b, c\"]) }",
+               "plain identifier"},
+        Misuse{"input X { a: Int } type A @table(name: \"a\") { id: ID! b(x: X): Int @computed(function: \"f\", "
+               "columns: []) }",
+               "is a scalar or an enum"},
+        Misuse{"type A @table(name: \"a\") @order(name: \"x\", by: [\"b\"]) { id: ID! b: Int }",
+               "an order is NOT NULL"},
+        Misuse{"type A @table(name: \"a\") @order(name: \"x\", by: [\"c\"]) { id: ID! }", "c is no column"},
+        Misuse{"type A @table(name: \"a\") @order(name: \"x\", by: []) { id: ID! }", "names no column"},
+        Misuse{"type A @table(name: \"a\") @order(name: \"x\", by: [\"id\"], descending: [\"b\"]) { id: ID! }",
+               "is not in `by`"},
+        Misuse{"type A @table(name: \"a\") { id: ID! b: Boolean @aggregate } extend type Query { as: AConnection! "
+               "@connection }",
+               "@aggregate needs"},
+        Misuse{"type A @table(name: \"a\") { id: ID! b: JSON @groupable } extend type Query { as: AConnection! "
+               "@connection }",
+               "@groupable needs"},
+        Misuse{"type P @rows(function: \"f\", columns: []) { x: Int }", "no meaning on a type without @table"}));
 
 TEST(Assembly, RefusesHandlersWithoutFields) {
   Registry registry;

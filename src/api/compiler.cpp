@@ -14,19 +14,6 @@ using graphql::FieldGroups;
 using Kind = FieldMeaning::Kind;
 namespace json = boost::json;
 
-/// One SQL statement in the making: numbers its parameters and table aliases.
-struct StatementBuilder {
-  pg::Params params;
-  int aliases = 0;
-
-  std::string alias() { return "t" + std::to_string(aliases++); }
-  template <class T>
-  std::string param(const T& value) {
-    params.add(value);
-    return "$" + std::to_string(params.size());
-  }
-};
-
 /// The rows of one table at one level of the selection, and what is selected from and beside them.
 struct Level {
   std::string alias;
@@ -34,7 +21,9 @@ struct Level {
   std::vector<std::string> select;  ///< expressions of the resulting row
   std::string joins;
   std::map<std::pair<std::string, const graphql::Field*>, std::string> joined;
-  bool nested = false;  ///< correlated arrays are among the expressions
+  std::map<std::pair<std::string, const TableType*>, std::string> members;  ///< of interfaces, by type
+  bool nested = false;    ///< correlated arrays are among the expressions
+  bool computed = false;  ///< functions are, which shall be called for rows of the page only
 
   /// Position of an expression in the row; equal ones share it.
   int add(std::string expression) {
@@ -48,31 +37,33 @@ struct Level {
     if (of == alias && std::ranges::find(base, name) == base.end()) base.emplace_back(name);
     return of + "." + std::string(name);
   }
-  bool plain() const { return joins.empty() && !nested; }
+  bool plain() const { return joins.empty() && !nested && !computed; }
 };
 
 struct Page {
   const TableType* table = nullptr;
-  const TableOrder* order = nullptr;
-  bool descending = false;
+  CursorOrder order;
+  bool backward = false;   ///< from the end: the order is turned around
   std::string conditions;  ///< "" or "a and b"
   std::string limit;       ///< parameter; "" for all rows
 
   std::string order_by(const std::string& alias) const {
     if (limit.empty()) return {};
-    const std::string_view direction = descending ? " desc" : "";
-    std::string out = " order by ";
-    if (order && order->column != "id") out += fmt::format("{}.{}{}, ", alias, order->column, direction);
-    return out + fmt::format("{}.id{}", alias, direction);
+    std::string out;
+    const auto add = [&](std::string_view column, bool descending) {
+      out += fmt::format("{} {}.{}{}", out.empty() ? " order by" : ",", alias, column,
+                         descending != backward ? " desc" : "");
+    };
+    bool id = false;
+    if (order.order)
+      for (const OrderKey& key : order.order->keys) {
+        add(key.column, key.descending != order.descending);
+        id = id || key.column == "id";
+      }
+    if (!id) add("id", order.descending);
+    return out;
   }
 };
-
-/// Joins conditions.
-void also(std::string& conditions, std::string condition) {
-  if (condition.empty()) return;
-  if (!conditions.empty()) conditions += " and ";
-  conditions += condition;
-}
 
 /// `select <select> from …`: the page is cut first, relations join its rows only.
 std::string render(const Level& level, const Page& page, bool as_record) {
@@ -102,7 +93,165 @@ class Compilation {
 
   Plan plan;
 
+  /// The fields below `group` of the rows of `alias`.
   Result<void> object(StatementBuilder& sql, Level& level, const std::string& alias, const TableType& table,
+                      const FieldGroup& group, ObjectShape& out, std::uint64_t rows) {
+    out.table = &table;
+    if (!table.is_abstract()) return fields(sql, level, {alias, nullptr}, table, group, out, rows);
+    out.type_column = level.add(level.column(alias, table.type_column));
+    out.variants.resize(table.members.size());
+    for (std::size_t i = 0; i < table.members.size(); ++i) {
+      out.variants[i].table = table.members[i];
+      // Rows of types that need a greater role are never read.
+      if (table.members[i]->min_role <= role_)
+        PHX_CHECK(fields(sql, level, {alias, &table}, *table.members[i], group, out.variants[i], rows));
+    }
+    return {};
+  }
+
+  /// A connection's page and parts; leaves the statement's text in `text` ("" when no row is wanted).
+  struct Connection {
+    std::string text;
+    bool wants_count = false;
+  };
+  Result<Connection> connection(StatementBuilder& sql, const FieldGroup& group, const TableType& table,
+                                const std::string& correlation_column, const std::string& parent_id,
+                                ConnectionShape& shape, std::uint64_t parents) {
+    PHX_CHECK(page_size(group, shape));
+    Level level{.alias = sql.alias()};
+    Page page{.table = &table};
+    page.backward = shape.backward;
+    if (const auto* order = group.arguments.if_contains("orderBy"); order && order->is_string())
+      page.order.order = table.order(std::string_view(order->as_string()));
+    if (page.order.order)
+      for (const graphql::Field* field : page.order.order->fields) PHX_CHECK(allowed(*field));
+    if (const auto* direction = group.arguments.if_contains("direction"); direction && direction->is_string())
+      page.order.descending = direction->as_string() == "DESC";
+    page.order.table = &table;
+    shape.order = page.order;
+    PHX_TRY(page.conditions, matching(sql, level.alias, table, group, correlation_column, parent_id));
+
+    Connection out;
+    PHX_TRY(FieldGroups parts, sub_fields(group, *table.connection));
+    const std::uint64_t rows = parents * static_cast<std::uint64_t>(std::max<std::int64_t>(shape.first, 1));
+    bool wants_rows = false;
+    bool wants_cursor = false;
+    for (const FieldGroup& part : parts) {
+      shape.parts.emplace_back();
+      ConnectionShape::Part& made = shape.parts.back();
+      made.group = &part;
+      if (part.name() == "aggregate" || part.name() == "groups") PHX_CHECK(spend(parents * limits_.aggregate_cost));
+      PHX_CHECK(connection_part(sql, level, table, part, made, rows, wants_rows, wants_cursor, out.wants_count));
+    }
+    if (!wants_rows) return out;
+    PHX_CHECK(spend(rows));
+
+    for (const bool after : {true, false}) {
+      const std::string_view name = after ? "after" : "before";
+      const auto* text = group.arguments.if_contains(name);
+      if (!text || !text->is_string()) continue;
+      PHX_TRY(Cursor cursor, decode_cursor(shape.order, std::string_view(text->as_string()), name));
+      also(page.conditions, keyset(sql, level.alias, shape.order, cursor, after));
+      (after ? shape.after : shape.before) = true;
+    }
+    if (wants_cursor) {
+      shape.id_column = level.add(level.column(level.alias, "id"));
+      if (page.order.order)
+        for (const OrderKey& key : page.order.order->keys)
+          shape.key_columns.push_back(level.add(level.column(level.alias, key.column)));
+    }
+    if (level.select.empty()) level.add(level.column(level.alias, "id"));
+    level.column(level.alias, "id");
+    if (page.order.order)
+      for (const OrderKey& key : page.order.order->keys) level.column(level.alias, key.column);
+    page.limit = sql.param(shape.first + 1);
+    out.text = render(level, page, !correlation_column.empty());
+    return out;
+  }
+
+  /// `(select count(*) …)` without the parentheses, capped.
+  Result<std::string> count(StatementBuilder& sql, const FieldGroup& group, const TableType& table,
+                            const std::string& correlation_column, const std::string& parent_id) {
+    const std::string alias = sql.alias();
+    PHX_TRY(std::string conditions, matching(sql, alias, table, group, correlation_column, parent_id));
+    return fmt::format("select count(*) from (select 1 from phoenix.{} {}{}{} limit {}) counted", table.table, alias,
+                       conditions.empty() ? "" : " where ", conditions, kCountCap + 1);
+  }
+
+  /// A connection's `aggregate` or `groups`: `select count(*), sum(…) …` over all rows of the connection, read up to
+  /// the cap. Makes the part's shape.
+  Result<std::string> aggregate(StatementBuilder& sql, const FieldGroup& connection_group, const TableType& table,
+                                const std::string& correlation_column, const std::string& parent_id,
+                                ConnectionShape::Part& part) {
+    const bool groups = part.kind == ConnectionShape::Part::Kind::kGroups;
+    Level level{.alias = sql.alias()};
+    const std::string from = sql.alias();
+    std::vector<std::string> by;
+    if (groups)
+      for (const json::value& each : part.group->arguments.at("by").as_array()) {
+        const graphql::Field* field = grouped_field(table, std::string_view(each.as_string()));
+        if (!field) return internal_error("api.compiler", "grouping by an unknown field");
+        PHX_CHECK(allowed(*field));
+        const std::string& column = api_.meaning(*field).column;
+        if (std::ranges::find(by, column) == by.end()) by.push_back(column);
+      }
+    PHX_TRY(FieldGroups fields, sub_fields(*part.group, *part.group->field->type.named()));
+    PHX_CHECK(aggregate_fields(level, table, fields, by, "", part.nodes));
+    part.read_column = level.add(groups ? "(sum(count(*)) over ())::int8" : "count(*)");
+    for (std::string& column : by) column = level.column(level.alias, column);
+
+    PHX_TRY(std::string conditions, matching(sql, from, table, connection_group, correlation_column, parent_id));
+    std::string columns = "1 as one";
+    for (const std::string& column : level.base) columns += fmt::format(", {}.{}", from, column);
+    std::string select = fmt::format("{}", fmt::join(level.select, ", "));
+    if (!parent_id.empty()) select = "row(" + select + ")";
+    std::string out =
+        fmt::format("select {} from (select {} from phoenix.{} {}{}{} limit {}) {}", select, columns, table.table, from,
+                    conditions.empty() ? "" : " where ", conditions, kCountCap + 1, level.alias);
+    if (!groups) return out;
+    if (by.empty()) return invalid_argument("limit.groups", "by", "Name at least one field to group by.");
+    const json::value& size = part.group->arguments.at("first");
+    const std::int64_t first = size.is_null() ? limits_.max_groups : size.to_number<std::int64_t>();
+    if (first < 0 || first > limits_.max_groups)
+      return invalid_argument("limit.groups", "first",
+                              fmt::format("0 to {} groups are given; {} were asked for.", limits_.max_groups, first));
+    const std::string keys = fmt::format("{}", fmt::join(by, ", "));
+    return out + fmt::format(" group by {0} order by count(*) desc, {0} limit {1}", keys, sql.param(first));
+  }
+
+  Status spend(std::uint64_t rows) {
+    plan.cost += rows;
+    if (plan.cost > limits_.max_cost)
+      return Error(Code::kInvalidArgument, "limit.cost",
+                   fmt::format("The lists within one another may read {} rows or more; the limit is {}.", plan.cost,
+                               limits_.max_cost))
+          .with_next_action("Ask for smaller pages with first, or for fewer nested lists.");
+    return {};
+  }
+
+ private:
+  /// Where a row's fields are read: its own alias, or that of an interface's row with the type's own table beside it.
+  struct Source {
+    const std::string& alias;
+    const TableType* abstract = nullptr;
+  };
+
+  /// Conditions on the rows of a connection, but for its cursors.
+  Result<std::string> matching(StatementBuilder& sql, const std::string& alias, const TableType& table,
+                               const FieldGroup& group, const std::string& correlation_column,
+                               const std::string& parent_id) {
+    std::string out;
+    if (!correlation_column.empty()) also(out, fmt::format("{}.{} = {}", alias, correlation_column, parent_id));
+    also(out, visible_rows(sql, table, alias, role_));
+    if (const auto* filter = group.arguments.if_contains("filter"); filter && filter->is_object()) {
+      PHX_TRY(std::string made,
+              FilterCompiler(api_, role_, sql, limits_.filter).conditions(table, alias, filter->as_object()));
+      also(out, made);
+    }
+    return out;
+  }
+
+  Result<void> fields(StatementBuilder& sql, Level& level, const Source& source, const TableType& table,
                       const FieldGroup& group, ObjectShape& out, std::uint64_t rows) {
     out.table = &table;
     PHX_TRY(FieldGroups fields, sub_fields(group, *table.type));
@@ -119,7 +268,7 @@ class Compilation {
       if (meaning.min_role > role_) refused = role_required(field.field->name, meaning.min_role);
       if (!refused && field.error) refused = Error(Code::kInvalidArgument, "graphql.argument", field.error->message);
       if (!refused) {
-        auto done = field_item(sql, level, alias, meaning, field, item, rows);
+        auto done = field_from(sql, level, source, table, meaning, field, item, rows);
         if (!done) {
           // A page that costs too much refuses the whole field; a wrong argument only itself.
           if (done.error().reason() == "limit.cost") return done;
@@ -127,7 +276,9 @@ class Compilation {
         }
       }
       if (refused) {
+        item = Item();
         item.kind = Item::Kind::kError;
+        item.group = &field;
         item.error = std::move(refused);
       }
       out.items.push_back(std::move(item));
@@ -135,85 +286,36 @@ class Compilation {
     return {};
   }
 
-  /// A connection's page and parts; leaves the statement's text in `text` ("" when no row is wanted) and the count's
-  /// condition in `count_conditions` when totalCount is selected.
-  struct Connection {
-    std::string text;
-    bool wants_count = false;
-  };
-  Result<Connection> connection(StatementBuilder& sql, const FieldGroup& group, const TableType& table,
-                                const std::string& correlation_column, const std::string& parent_id,
-                                ConnectionShape& shape, std::uint64_t parents) {
-    PHX_TRY(const std::int64_t first, page_size(group));
-    shape.first = first;
-    Level level{.alias = sql.alias()};
-    Page page{.table = &table};
-    if (const auto* order = group.arguments.if_contains("orderBy"); order && order->is_string())
-      page.order = table.order(std::string_view(order->as_string()));
-    if (page.order) PHX_CHECK(allowed(*page.order->field));
-    if (const auto* direction = group.arguments.if_contains("direction"); direction && direction->is_string())
-      page.descending = direction->as_string() == "DESC";
-    shape.order = {&table, page.order, page.descending};
-
-    if (!correlation_column.empty())
-      also(page.conditions, fmt::format("{}.{} = {}", level.alias, correlation_column, parent_id));
-    PHX_TRY(std::string filter, filter_conditions(sql, level.alias, table, group));
-    also(page.conditions, std::move(filter));
-
-    Connection out;
-    PHX_TRY(FieldGroups parts, sub_fields(group, *table.connection));
-    const std::uint64_t rows = parents * static_cast<std::uint64_t>(std::max<std::int64_t>(first, 1));
-    bool wants_rows = false;
-    bool wants_cursor = false;
-    for (const FieldGroup& part : parts) {
-      shape.parts.emplace_back();
-      ConnectionShape::Part& made = shape.parts.back();
-      made.group = &part;
-      PHX_CHECK(connection_part(sql, level, table, part, made, rows, wants_rows, wants_cursor, out.wants_count));
+  Status field_from(StatementBuilder& sql, Level& level, const Source& source, const TableType& table,
+                    const FieldMeaning& meaning, const FieldGroup& field, Item& item, std::uint64_t rows) {
+    if (!source.abstract) return field_item(sql, level, source.alias, meaning, field, item, rows);
+    if (field.name() == "id") {
+      item.column_kind = ColumnKind::kId;
+      item.column = level.add(level.column(source.alias, "id"));
+      return {};
     }
-    if (!wants_rows) return out;
-    PHX_CHECK(spend(rows));
-
-    if (const auto* after = group.arguments.if_contains("after"); after && after->is_string()) {
-      PHX_TRY(Cursor cursor, decode_cursor(shape.order, std::string_view(after->as_string())));
-      also(page.conditions, keyset(sql, level.alias, shape.order, cursor));
-      shape.after = true;
+    if (const graphql::Field* common = source.abstract->type->field(field.field->name)) {
+      const FieldMeaning& of = api_.meaning(*common);
+      if (of.min_role > role_) return role_required(field.name(), of.min_role);
+      if (of.kind == Kind::kColumn && of.column_kind == meaning.column_kind)
+        return field_item(sql, level, source.alias, of, field, item, rows);
     }
-    if (wants_cursor) {
-      shape.id_column = level.add(level.column(level.alias, "id"));
-      if (page.order) shape.key_column = level.add(level.column(level.alias, page.order->column));
-    }
-    if (level.select.empty()) level.add(level.column(level.alias, "id"));
-    level.column(level.alias, "id");
-    if (page.order) level.column(level.alias, page.order->column);
-    page.limit = sql.param(first + 1);
-    out.text = render(level, page, !correlation_column.empty());
-    return out;
+    return field_item(sql, level, member(sql, level, source, table), meaning, field, item, rows);
   }
 
-  /// `(select count(*) …)` without the parentheses, capped.
-  Result<std::string> count(StatementBuilder& sql, const FieldGroup& group, const TableType& table,
-                            const std::string& correlation_column, const std::string& parent_id) {
-    const std::string alias = sql.alias();
-    std::string conditions;
-    if (!correlation_column.empty()) also(conditions, fmt::format("{}.{} = {}", alias, correlation_column, parent_id));
-    PHX_TRY(std::string filter, filter_conditions(sql, alias, table, group));
-    also(conditions, std::move(filter));
-    return fmt::format("select count(*) from (select 1 from phoenix.{} {}{}{} limit {}) counted", table.table, alias,
-                       conditions.empty() ? "" : " where ", conditions, kCountCap + 1);
+  /// The alias of a type's own table beside the row of its interface; joined when first wanted.
+  std::string member(StatementBuilder& sql, Level& level, const Source& source, const TableType& table) {
+    if (table.table == source.abstract->table) return source.alias;
+    std::string& joined = level.members[{source.alias, &table}];
+    if (joined.empty()) {
+      joined = sql.alias();
+      level.joins += fmt::format(" left join phoenix.{0} {1} on {1}.id = {2} and {3} = '{4}'", table.table, joined,
+                                 level.column(source.alias, "id"),
+                                 level.column(source.alias, source.abstract->type_column), table.name);
+    }
+    return joined;
   }
 
-  Status spend(std::uint64_t rows) {
-    plan.cost += rows;
-    if (plan.cost > limits_.max_cost)
-      return Error(Code::kInvalidArgument, "limit.cost",
-                   fmt::format("The lists within one another may read {} rows or more; the limit is {}.", plan.cost,
-                               limits_.max_cost))
-          .with_next_action("Ask for smaller pages with first, or for fewer nested lists.");
-    return {};
-  }
-
- private:
   Result<FieldGroups> sub_fields(const FieldGroup& group, const graphql::Type& type) {
     auto fields = execution_.sub_fields(group, type);
     if (!fields) return Error(Code::kInvalidArgument, "graphql.directive", fields.error().message);
@@ -230,41 +332,35 @@ class Compilation {
                     const FieldGroup& field, Item& item, std::uint64_t rows) {
     switch (meaning.kind) {
       case Kind::kColumn:
-        item.kind = Item::Kind::kColumn;
         item.column_kind = meaning.column_kind;
         item.column = level.add(level.column(alias, meaning.column));
         return {};
+      case Kind::kComputed: {
+        item.column_kind = meaning.column_kind;
+        PHX_TRY(std::string call, computed(sql, level, alias, meaning, field));
+        item.column = level.add(std::move(call));
+        level.computed = true;
+        return {};
+      }
       case Kind::kOne: {
         item.kind = Item::Kind::kOne;
         std::string& target = level.joined[{alias, field.field}];
         if (target.empty()) {
           target = sql.alias();
-          level.joins += fmt::format(" left join phoenix.{0} {1} on {1}.id = {2}", meaning.target->table, target,
-                                     level.column(alias, meaning.column));
+          std::string condition = fmt::format("{}.id = {}", target, level.column(alias, meaning.column));
+          also(condition, visible_rows(sql, *meaning.target, target, role_));
+          level.joins += fmt::format(" left join phoenix.{} {} on {}", meaning.target->table, target, condition);
         }
         const std::string joined = target;
         item.column = level.add(joined + ".id");
         item.object = std::make_unique<ObjectShape>();
         return object(sql, level, joined, *meaning.target, field, *item.object, rows);
       }
-      case Kind::kMany: {
-        item.kind = Item::Kind::kMany;
-        item.connection = std::make_unique<ConnectionShape>();
-        const std::string parent = level.column(alias, "id");
-        PHX_TRY(Connection made,
-                connection(sql, field, *meaning.target, meaning.column, parent, *item.connection, rows));
-        if (!made.text.empty()) item.column = level.add("array(" + made.text + ")");
-        if (made.wants_count) {
-          PHX_TRY(std::string counted, count(sql, field, *meaning.target, meaning.column, parent));
-          item.connection->count_column = level.add("(" + counted + ")");
-        }
-        level.nested = true;
-        return {};
-      }
+      case Kind::kMany: return many(sql, level, alias, meaning, field, item, rows);
       case Kind::kResolver: {
         item.kind = Item::Kind::kResolver;
         item.resolver = plan.resolvers.size();
-        ResolverUse use{.field = meaning.resolver, .group = &field};
+        ResolverUse use{.field = meaning.resolver, .group = &field, .columns = {}};
         for (const std::string& column : meaning.resolver->needed_columns)
           use.columns.push_back(level.add(level.column(alias, column)));
         plan.resolvers.push_back(std::move(use));
@@ -272,6 +368,57 @@ class Compilation {
       }
       default: return internal_error("api.compiler", "unexpected meaning of " + field.field->name);
     }
+  }
+
+  Status many(StatementBuilder& sql, Level& level, const std::string& alias, const FieldMeaning& meaning,
+              const FieldGroup& field, Item& item, std::uint64_t rows) {
+    item.kind = Item::Kind::kMany;
+    item.connection = std::make_unique<ConnectionShape>();
+    ConnectionShape& shape = *item.connection;
+    const std::string parent = level.column(alias, "id");
+    PHX_TRY(Connection made, connection(sql, field, *meaning.target, meaning.column, parent, shape, rows));
+    if (!made.text.empty()) item.column = level.add("array(" + made.text + ")");
+    if (made.wants_count) {
+      PHX_TRY(std::string counted, count(sql, field, *meaning.target, meaning.column, parent));
+      shape.count_column = level.add("(" + counted + ")");
+    }
+    for (ConnectionShape::Part& part : shape.parts) {
+      if (!part.is_aggregate() || part.error) continue;
+      auto text = aggregate(sql, field, *meaning.target, meaning.column, parent, part);
+      if (text)
+        part.column = level.add("array(" + *text + ")");
+      else
+        part.error = std::move(text.error());
+    }
+    level.nested = true;
+    return {};
+  }
+
+  Result<std::string> computed(StatementBuilder& sql, Level& level, const std::string& alias,
+                               const FieldMeaning& meaning, const FieldGroup& field) {
+    std::vector<std::string> values;
+    for (const std::string& column : meaning.columns) values.push_back(level.column(alias, column));
+    for (const graphql::InputValue& argument : field.field->arguments) {
+      const ColumnKind kind = argument_kind(*argument.type.named());
+      const json::value* given = field.arguments.if_contains(argument.name);
+      if (!given || given->is_null()) {
+        values.push_back(sql.null(kind));
+        continue;
+      }
+      PHX_TRY(std::string value, sql.value(kind, *given, argument.name));
+      values.push_back(std::move(value));
+    }
+    return fmt::format("phoenix.{}({})", meaning.function, fmt::join(values, ", "));
+  }
+
+  static ColumnKind argument_kind(const graphql::Type& type) {
+    static constexpr std::pair<std::string_view, ColumnKind> kKinds[]{
+        {"ID", ColumnKind::kId},           {"Int", ColumnKind::kInt},           {"Float", ColumnKind::kFloat},
+        {"Boolean", ColumnKind::kBoolean}, {"DateTime", ColumnKind::kDateTime}, {"JSON", ColumnKind::kJson},
+        {"Decimal", ColumnKind::kDecimal}};
+    for (const auto& [name, kind] : kKinds)
+      if (type.name == name) return kind;
+    return ColumnKind::kString;
   }
 
   Status connection_part(StatementBuilder& sql, Level& level, const TableType& table, const FieldGroup& part,
@@ -309,173 +456,125 @@ class Compilation {
       wants_count = true;
       return {};
     }
+    if (name == "aggregate" || name == "groups") {
+      made.kind = name == "aggregate" ? Part::kAggregate : Part::kGroups;
+      if (part.error) made.error = Error(Code::kInvalidArgument, "graphql.argument", part.error->message);
+      return {};
+    }
     made.kind = Part::kTypename;
     return {};
   }
 
-  Result<std::int64_t> page_size(const FieldGroup& group) const {
-    const auto* first = group.arguments.if_contains("first");
-    if (!first || first->is_null()) return limits_.default_page_size;
-    const std::int64_t size = first->to_number<std::int64_t>();
-    if (size < 0 || size > limits_.max_page_size)
-      return invalid_argument("limit.page_size", "first",
-                              fmt::format("A page has 0 to {} rows; {} were asked for.", limits_.max_page_size, size));
-    return size;
+  /// The field behind a value of the type's grouping enum.
+  const graphql::Field* grouped_field(const TableType& table, std::string_view value) const {
+    for (const graphql::Field& field : table.type->fields)
+      if (api_.meaning(field).groupable && enum_value_name(field.name) == value) return &field;
+    return nullptr;
   }
 
-  /// Rows after the cursor. The first bound is redundant and lets an index begin there.
-  static std::string keyset(StatementBuilder& sql, const std::string& alias, const CursorOrder& order,
-                            const Cursor& cursor) {
-    const std::string_view beyond = order.descending ? "<" : ">";
-    if (!order.key || order.key->column == "id") return fmt::format("{}.id {} {}", alias, beyond, sql.param(cursor.id));
-    std::string key;
-    switch (order.key->kind) {
-      case ColumnKind::kId: {
-        Uuid id;
-        std::ranges::copy(cursor.key, id.bytes.begin());
-        key = sql.param(id);
-        break;
-      }
-      case ColumnKind::kInt: key = sql.param(pg::decode_int(cursor.key)); break;
-      case ColumnKind::kDateTime: key = sql.param(pg::decode_timestamptz(cursor.key)); break;
-      case ColumnKind::kBoolean: key = sql.param(cursor.key[0] != 0); break;
-      default: key = sql.param(cursor.key);
-    }
-    const std::string id = sql.param(cursor.id);
-    return fmt::format("{0}.{1} {2}= {3} and ({0}.{1} {2} {3} or {0}.id {2} {4})", alias, order.key->column, beyond,
-                       key, id);
-  }
-
-  Result<std::string> filter_conditions(StatementBuilder& sql, const std::string& alias, const TableType& table,
-                                        const FieldGroup& group) {
-    const auto* filter = group.arguments.if_contains("filter");
-    if (!filter || !filter->is_object()) return std::string();
-    std::size_t budget = limits_.max_filter_conditions;
-    return filter_object(sql, alias, table, filter->as_object(), "filter", budget);
-  }
-
-  Result<std::string> filter_object(StatementBuilder& sql, const std::string& alias, const TableType& table,
-                                    const json::object& filter, const std::string& path, std::size_t& budget) {
-    std::string out;
-    for (const auto& member : filter) {
-      const std::string_view name = member.key();
-      const json::value& value = member.value();
-      const std::string where = path + "." + std::string(name);
-      if (value.is_null()) continue;
-      if (name == "and" || name == "or") {
-        PHX_TRY(std::string joined, filter_list(sql, alias, table, value.as_array(), name, where, budget));
-        also(out, std::move(joined));
-      } else if (name == "not") {
-        PHX_TRY(std::string inner, filter_object(sql, alias, table, value.as_object(), where, budget));
-        also(out, inner.empty() ? "false" : fmt::format("({}) is not true", inner));
+  /// Fields of an aggregate, a group, or of their sum, avg, min, max and keys (`function`).
+  Status aggregate_fields(Level& level, const TableType& table, FieldGroups fields, const std::vector<std::string>& by,
+                          std::string_view function, ObjectShape& out) {
+    for (const FieldGroup& field : fields) {
+      Item item;
+      item.group = &field;
+      if (field.field == execution_.schema().typename_field()) {
+        item.kind = Item::Kind::kTypename;
+      } else if (!function.empty()) {
+        aggregate_item(level, table, field, by, function, item);
+      } else if (field.name() == "count") {
+        item.column_kind = ColumnKind::kInt;
+        item.column = level.add("count(*)");
       } else {
-        const graphql::Field* field = table.type->field(name);
-        if (!field) return internal_error("api.compiler", "filter of an unknown field " + where);
-        PHX_CHECK(allowed(*field));
-        for (const auto& condition : value.as_object()) {
-          if (budget-- == 0)
-            return invalid_argument("limit.filter", "filter",
-                                    fmt::format("A filter has at most {} conditions.", limits_.max_filter_conditions));
-          PHX_TRY(std::string made, compare(sql, alias, api_.meaning(*field), condition.key(), condition.value(),
-                                            where + "." + std::string(std::string_view(condition.key()))));
-          also(out, std::move(made));
-        }
+        item.kind = Item::Kind::kGroup;
+        item.object = std::make_unique<ObjectShape>();
+        PHX_TRY(FieldGroups inner, sub_fields(field, *field.field->type.named()));
+        PHX_CHECK(aggregate_fields(level, table, inner, by, field.name(), *item.object));
       }
+      out.items.push_back(std::move(item));
+    }
+    return {};
+  }
+
+  void aggregate_item(Level& level, const TableType& table, const FieldGroup& field, const std::vector<std::string>& by,
+                      std::string_view function, Item& item) const {
+    const graphql::Field& of = *table.type->field(field.name());
+    const FieldMeaning& meaning = api_.meaning(of);
+    if (meaning.min_role > role_) {
+      item.kind = Item::Kind::kError;
+      item.error = role_required(of.name, meaning.min_role);
+      return;
+    }
+    item.column_kind = meaning.column_kind;
+    if (function == "keys") {
+      const bool grouped = std::ranges::find(by, meaning.column) != by.end();
+      item.column = level.add(grouped ? level.column(level.alias, meaning.column) : std::string("null::text"));
+      return;
+    }
+    const std::string column = level.column(level.alias, meaning.column);
+    const bool exact = meaning.column_kind != ColumnKind::kFloat;
+    if (function == "sum" && exact) {
+      item.column_kind = ColumnKind::kDecimal;
+      item.column = level.add(fmt::format("sum({})::numeric", column));
+    } else if (function == "avg" && exact) {
+      item.column_kind = ColumnKind::kDecimal;
+      item.column = level.add(fmt::format("trim_scale(avg({}))", column));
+    } else {
+      item.column = level.add(fmt::format("{}({})", function, column));
+    }
+  }
+
+  /// first or last, but not both.
+  Status page_size(const FieldGroup& group, ConnectionShape& shape) const {
+    const auto* last = group.arguments.if_contains("last");
+    shape.backward = last && !last->is_null();
+    if (shape.backward && asked_for_first(group))
+      return invalid_argument("page.ends", "last", "A page is counted from the start or from the end: first or last.");
+    const auto* size = group.arguments.if_contains(shape.backward ? "last" : "first");
+    shape.first = limits_.default_page_size;
+    if (!size || size->is_null()) return {};
+    shape.first = size->to_number<std::int64_t>();
+    if (shape.first < 0 || shape.first > limits_.max_page_size)
+      return invalid_argument(
+          "limit.page_size", shape.backward ? "last" : "first",
+          fmt::format("A page has 0 to {} rows; {} were asked for.", limits_.max_page_size, shape.first));
+    return {};
+  }
+
+  /// `first` has a default, which gives way to `last`; only one that was written does not.
+  bool asked_for_first(const FieldGroup& group) const {
+    const graphql::ast::Argument* written = nullptr;
+    for (const auto& argument : group.nodes.front()->arguments)
+      if (argument.name.text == "first") written = &argument;
+    if (!written || written->value.kind == graphql::ast::ValueKind::kNull) return false;
+    if (written->value.kind != graphql::ast::ValueKind::kVariable) return true;
+    const auto* given = execution_.variables().if_contains(written->value.text);
+    return given && !given->is_null();
+  }
+
+  /// Rows after the cursor, or before it. The first bound of each key is redundant and lets an index begin there.
+  static std::string keyset(StatementBuilder& sql, const std::string& alias, const CursorOrder& order,
+                            const Cursor& cursor, bool after) {
+    const auto beyond = [&](bool descending) { return descending == after ? "<" : ">"; };
+    std::vector<std::string> values;
+    bool id = false;
+    if (order.order)
+      for (std::size_t i = 0; i < order.order->keys.size(); ++i) {
+        values.push_back(sql.key(order.order->keys[i].kind, cursor.keys[i]));
+        id = id || order.order->keys[i].column == "id";
+      }
+    std::string out;
+    if (!id) out = fmt::format("{}.id {} {}", alias, beyond(order.descending), sql.param(cursor.id));
+    for (std::size_t i = values.size(); i-- > 0;) {
+      const OrderKey& key = order.order->keys[i];
+      const std::string column = alias + "." + key.column;
+      const std::string_view op = beyond(key.descending != order.descending);
+      if (out.empty())
+        out = fmt::format("{} {} {}", column, op, values[i]);
+      else
+        out = fmt::format("{0} {1}= {2} and ({0} {1} {2} or {3})", column, op, values[i], out);
     }
     return out;
-  }
-
-  /// "or" of nothing is false, "and" of nothing is true.
-  Result<std::string> filter_list(StatementBuilder& sql, const std::string& alias, const TableType& table,
-                                  const json::array& list, std::string_view word, const std::string& path,
-                                  std::size_t& budget) {
-    const bool any = word == "or";
-    std::string out;
-    for (std::size_t i = 0; i < list.size(); ++i) {
-      if (list[i].is_null()) continue;
-      PHX_TRY(std::string one,
-              filter_object(sql, alias, table, list[i].as_object(), fmt::format("{}[{}]", path, i), budget));
-      if (one.empty()) one = "true";
-      if (!out.empty()) out += any ? " or " : " and ";
-      out += "(" + one + ")";
-    }
-    if (out.empty()) return std::string(any ? "false" : "");
-    return "(" + out + ")";
-  }
-
-  Result<std::string> compare(StatementBuilder& sql, const std::string& alias, const FieldMeaning& meaning,
-                              std::string_view op, const json::value& value, const std::string& path) {
-    const std::string column = alias + "." + meaning.column;
-    if (value.is_null()) {
-      if (op == "eq") return column + " is null";
-      if (op == "ne") return column + " is not null";
-      return std::string();
-    }
-    if (op == "contains") {
-      std::string pattern = "%";
-      for (char c : std::string_view(value.as_string())) {
-        if (c == '%' || c == '_' || c == '\\') pattern += '\\';
-        pattern += c;
-      }
-      return fmt::format("{} ilike {}", column, sql.param(pattern + "%"));
-    }
-    if (op == "in") {
-      PHX_TRY(std::string list, list_param(sql, meaning.column_kind, value.as_array(), path));
-      return fmt::format("{} = any({})", column, list);
-    }
-    PHX_TRY(std::string operand, param(sql, meaning.column_kind, value, path));
-    if (op == "ne" && meaning.nullable) return fmt::format("{} is distinct from {}", column, operand);
-    static constexpr std::pair<std::string_view, std::string_view> kOperators[]{
-        {"eq", "="}, {"ne", "<>"}, {"gt", ">"}, {"gte", ">="}, {"lt", "<"}, {"lte", "<="}};
-    for (const auto& [name, symbol] : kOperators)
-      if (name == op) return fmt::format("{} {} {}", column, symbol, operand);
-    return internal_error("api.compiler", "unknown operator " + std::string(op));
-  }
-
-  static Result<std::string> param(StatementBuilder& sql, ColumnKind kind, const json::value& value,
-                                   const std::string& path) {
-    switch (kind) {
-      case ColumnKind::kId: {
-        PHX_TRY(Uuid id, uuid(value, path));
-        return sql.param(id);
-      }
-      case ColumnKind::kInt: return sql.param(static_cast<std::int32_t>(value.to_number<std::int64_t>()));
-      case ColumnKind::kBoolean: return sql.param(value.as_bool());
-      case ColumnKind::kDateTime: {
-        auto at = value.is_string() ? parse_instant(std::string_view(value.as_string()))
-                                    : Result<Instant>(invalid_argument("filter.value", path, ""));
-        if (!at) return invalid_argument("filter.value", path, "A time is written as 2026-01-31T12:00:00Z.");
-        return sql.param(*at);
-      }
-      default: return sql.param(std::string_view(value.as_string()));
-    }
-  }
-
-  static Result<std::string> list_param(StatementBuilder& sql, ColumnKind kind, const json::array& list,
-                                        const std::string& path) {
-    if (list.size() > 500) return invalid_argument("limit.filter", path, "A list in a filter has at most 500 values.");
-    if (kind == ColumnKind::kId) {
-      std::vector<Uuid> ids;
-      for (const auto& value : list) {
-        PHX_TRY(Uuid id, uuid(value, path));
-        ids.push_back(id);
-      }
-      return sql.param(ids);
-    }
-    if (kind == ColumnKind::kInt) {
-      std::vector<std::int64_t> numbers;
-      for (const auto& value : list) numbers.push_back(value.to_number<std::int64_t>());
-      return sql.param(numbers);
-    }
-    std::vector<std::string> texts;
-    for (const auto& value : list) texts.emplace_back(std::string_view(value.as_string()));
-    return sql.param(texts);
-  }
-
-  static Result<Uuid> uuid(const json::value& value, const std::string& path) {
-    auto id = Uuid::parse(std::string_view(value.as_string()));
-    if (!id) return invalid_argument("uuid.malformed", path, "An id is a UUID of 36 characters.");
-    return *id;
   }
 
   const ApiSchema& api_;
@@ -488,11 +587,6 @@ std::string statement_name(const TableType& table) { return "api." + table.table
 
 }  // namespace
 
-Error role_required(std::string_view field, Role needed) {
-  return permission_denied("auth.forbidden",
-                           fmt::format("{} needs the role {} in this scope.", field, role_name(needed)));
-}
-
 Result<Plan> Compiler::connection(const FieldGroup& group) const {
   const TableType& table = *api_.meaning(*group.field).target;
   Compilation work(api_, execution_, role_, limits_);
@@ -502,11 +596,26 @@ Result<Plan> Compiler::connection(const FieldGroup& group) const {
   PHX_TRY(auto made, work.connection(sql, group, table, "", "", *work.plan.connection, 1));
   if (!made.text.empty())
     work.plan.rows = pg::Query{pg::Sql::dynamic(statement_name(table), std::move(made.text)), std::move(sql.params)};
+  work.plan.types.merge(sql.types);
   if (made.wants_count) {
     StatementBuilder counting;
     PHX_TRY(std::string text, work.count(counting, group, table, "", ""));
+    work.plan.types.merge(counting.types);
     work.plan.count =
         pg::Query{pg::Sql::dynamic(statement_name(table) + ".count", std::move(text)), std::move(counting.params)};
+  }
+  for (ConnectionShape::Part& part : work.plan.connection->parts) {
+    if (!part.is_aggregate() || part.error) continue;
+    StatementBuilder reading;
+    auto text = work.aggregate(reading, group, table, "", "", part);
+    if (!text) {
+      part.error = std::move(text.error());
+      continue;
+    }
+    work.plan.types.merge(reading.types);
+    part.extra = static_cast<int>(work.plan.extras.size());
+    work.plan.extras.push_back(
+        {pg::Sql::dynamic(statement_name(table) + ".aggregate", std::move(*text)), std::move(reading.params)});
   }
   return std::move(work.plan);
 }
@@ -519,6 +628,7 @@ Result<Plan> Compiler::by_id(const FieldGroup& group) const {
 
 Result<Plan> Compiler::by_ids(const FieldGroup& group, const TableType& table, std::vector<Uuid> ids) const {
   Compilation work(api_, execution_, role_, limits_);
+  if (table.min_role > role_) return role_required(table.name, table.min_role);
   work.plan.group = &group;
   work.plan.object = std::make_unique<ObjectShape>();
   StatementBuilder sql;
@@ -530,6 +640,8 @@ Result<Plan> Compiler::by_ids(const FieldGroup& group, const TableType& table, s
   Page page{.table = &table};
   page.conditions = ids.size() == 1 ? fmt::format("{}.id = {}", level.alias, sql.param(ids[0]))
                                     : fmt::format("{}.id = any({})", level.alias, sql.param(ids));
+  also(page.conditions, visible_rows(sql, table, level.alias, role_));
+  work.plan.types.merge(sql.types);
   work.plan.rows =
       pg::Query{pg::Sql::dynamic(statement_name(table), render(level, page, false)), std::move(sql.params)};
   return std::move(work.plan);

@@ -1,18 +1,23 @@
 #pragma once
 /// SDL → SQL: the whole selection below one root field becomes one prepared statement. To-one relations are left
 /// joins; to-many connections are correlated arrays of records, so that nested rows travel in the same binary format
-/// and through the same encoder as root rows, to any depth; the page is cut before relations are joined. totalCount of
-/// a root connection is a statement of its own in the same segment.
+/// and through the same encoder as root rows, to any depth; the page is cut before relations are joined. totalCount and
+/// the aggregates of a root connection are statements of their own in the same segment.
+///
+/// Rows of an interface or union come from its own table or view, which says each row's type; what only a member has is
+/// left-joined from the member's table by id.
 ///
 /// Guarantees: identifiers come from the ApiSchema, values only as parameters; no text of a request is ever in the
-/// SQL. Rows are kept apart by row-level security, never by conditions made here. Fields, filters and orders that need
-/// a greater role are refused before anything is read.
-/// Errors: "limit.page_size", "limit.cost", "limit.filter", "cursor.malformed", "cursor.mismatch", "filter.value",
-/// "uuid.malformed", "auth.forbidden".
+/// SQL. Tenants are kept apart by row-level security, never by conditions made here. Fields, filters and orders that
+/// need a greater role are refused before anything is read, and types' row rules stand wherever their rows are read:
+/// pages, relations, filters, counts, aggregates and members of interfaces.
+/// Errors: "limit.page_size", "limit.cost", "limit.filter", "limit.groups", "page.ends", "cursor.malformed",
+/// "cursor.mismatch", "filter.value", "uuid.malformed", "auth.forbidden".
 
 #include <span>
 
 #include "api/context.hpp"
+#include "api/filter.hpp"
 #include "api/plan.hpp"
 #include "graphql/execute.hpp"
 
@@ -23,7 +28,10 @@ struct CompileLimits {
   std::int64_t default_page_size = 50;
   /// Product of the page sizes along nested lists, summed: rows that may be read.
   std::uint64_t max_cost = 200'000;
-  std::size_t max_filter_conditions = 50;
+  FilterLimits filter;
+  std::int64_t max_groups = 500;
+  /// What one aggregate counts for, as it reads many rows and gives few.
+  std::uint64_t aggregate_cost = 1'000;
 };
 
 class Compiler {
@@ -44,8 +52,5 @@ class Compiler {
   Role role_;
   CompileLimits limits_;
 };
-
-/// "The field needs the role …" for a role that is too small.
-Error role_required(std::string_view field, Role needed);
 
 }  // namespace phx::api

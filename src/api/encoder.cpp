@@ -92,13 +92,18 @@ void gather(PlanRun& run, const ConnectionShape& shape, const CellTable& rows) {
   const std::size_t shown = std::min(rows.size(), static_cast<std::size_t>(shape.first));
   for (const auto& part : shape.parts)
     for (std::size_t i = 0; i < shown; ++i) {
-      if (part.kind == ConnectionShape::Part::Kind::kNodes) gather(run, part.nodes, rows.row(i));
+      const Cell* row = rows.row(shape.place(i, shown));
+      if (part.kind == ConnectionShape::Part::Kind::kNodes) gather(run, part.nodes, row);
       for (const auto& [group, node] : part.edge)
-        if (node.table) gather(run, node, rows.row(i));
+        if (node.table) gather(run, node, row);
     }
 }
 
 void gather(PlanRun& run, const ObjectShape& shape, const Cell* cells) {
+  if (shape.type_column >= 0) {
+    if (const ObjectShape* variant = shape.variant(cells[shape.type_column].view())) gather(run, *variant, cells);
+    return;
+  }
   for (const Item& item : shape.items) {
     switch (item.kind) {
       case Item::Kind::kResolver: {
@@ -201,7 +206,8 @@ void Encoder::error(const FieldGroup& group, const Error& error) {
 bool Encoder::connection(PlanRun& run, const FieldGroup& group, const CellTable* rows, std::int64_t count) {
   path_.push_back({group.key});
   const std::size_t mark = out_.size();
-  const bool ok = settle(mark, page(run, *run.plan->connection, rows, count), group.field->type.is_non_null(), group);
+  const bool ok =
+      settle(mark, page(run, *run.plan->connection, nullptr, rows, count), group.field->type.is_non_null(), group);
   path_.pop_back();
   return ok;
 }
@@ -259,6 +265,11 @@ void Encoder::key(const FieldGroup& group, bool first) {
 }
 
 Encoder::Outcome Encoder::object(PlanRun& run, const ObjectShape& shape, const Cell* cells) {
+  if (shape.type_column >= 0) {
+    // A row of a type that was not read here is as if it were not there.
+    const ObjectShape* variant = shape.variant(cells[shape.type_column].view());
+    return variant ? object(run, *variant, cells) : Outcome::kNull;
+  }
   const std::size_t mark = out_.size();
   out_ += '{';
   bool failed = false;
@@ -285,9 +296,10 @@ bool Encoder::item(PlanRun& run, const Item& item, const ObjectShape& shape, con
   path_.push_back({group.key});
   switch (item.kind) {
     case Item::Kind::kTypename:
-      graphql::write_json_string(out_, shape.table->name);
+      graphql::write_json_string(out_, shape.table ? shape.table->name : group.parent->name);
       outcome = Outcome::kWritten;
       break;
+    case Item::Kind::kGroup: outcome = object(run, *item.object, cells); break;
     case Item::Kind::kColumn: outcome = column(group, item.column_kind, cells[item.column]); break;
     case Item::Kind::kOne:
       if (!cells[item.column].null()) outcome = object(run, *item.object, cells);
@@ -297,19 +309,22 @@ bool Encoder::item(PlanRun& run, const Item& item, const ObjectShape& shape, con
       const std::int64_t count = nested.count_column < 0 ? 0 : pg::decode_int(cells[nested.count_column].view());
       if (item.column >= 0) {
         const CellTable rows(cells[item.column].view());
-        outcome = page(run, nested, &rows, count);
+        outcome = page(run, nested, cells, &rows, count);
       } else {
-        outcome = page(run, nested, nullptr, count);
+        outcome = page(run, nested, cells, nullptr, count);
       }
       break;
     }
     case Item::Kind::kResolver: {
       PlanRun::Computed& use = run.computed[item.resolver];
+      const std::size_t place = use.next++;
       if (use.error) {
         outcome = fail(group, *use.error);
+      } else if (const auto error = use.row_errors.find(place); error != use.row_errors.end()) {
+        outcome = fail(group, error->second);
       } else {
         TableRefs none;
-        outcome = complete(group, use.values[use.next++], group.field->type.nullable(), none);
+        outcome = complete(group, use.values[place], group.field->type.nullable(), none);
       }
       break;
     }
@@ -320,7 +335,8 @@ bool Encoder::item(PlanRun& run, const Item& item, const ObjectShape& shape, con
   return ok;
 }
 
-Encoder::Outcome Encoder::page(PlanRun& run, const ConnectionShape& shape, const CellTable* rows, std::int64_t count) {
+Encoder::Outcome Encoder::page(PlanRun& run, const ConnectionShape& shape, const Cell* parent, const CellTable* rows,
+                               std::int64_t count) {
   using Part = ConnectionShape::Part::Kind;
   const std::size_t mark = out_.size();
   const std::size_t shown = rows ? std::min(rows->size(), static_cast<std::size_t>(shape.first)) : 0;
@@ -338,6 +354,13 @@ Encoder::Outcome Encoder::page(PlanRun& run, const ConnectionShape& shape, const
       case Part::kTotalCount: out_ += std::to_string(std::min(count, kCountCap)); break;
       case Part::kTotalCountExact: out_ += count <= kCountCap ? "true" : "false"; break;
       case Part::kTypename: graphql::write_json_string(out_, part.group->parent->name); break;
+      case Part::kAggregate:
+      case Part::kGroups: {
+        const std::size_t begin = out_.size();
+        // Both may be null.
+        settle(begin, aggregate(run, part, parent), false, *part.group);
+        break;
+      }
     }
     path_.pop_back();
   }
@@ -345,6 +368,28 @@ Encoder::Outcome Encoder::page(PlanRun& run, const ConnectionShape& shape, const
   if (!failed) return Outcome::kWritten;
   out_.resize(mark);
   return Outcome::kFailed;
+}
+
+Encoder::Outcome Encoder::aggregate(PlanRun& run, const ConnectionShape::Part& part, const Cell* parent) {
+  const FieldGroup& group = *part.group;
+  if (part.error) return fail(group, *part.error);
+  const CellTable rows = part.extra >= 0 ? CellTable(run.extras[static_cast<std::size_t>(part.extra)])
+                                         : CellTable(parent[part.column].view());
+  if (rows.size() > 0 && pg::decode_int(rows.row(0)[part.read_column].view()) > kCountCap)
+    return fail(group, Error(Code::kInvalidArgument, "limit.aggregate",
+                             fmt::format("More than {} rows match; what is said about them would be wrong.", kCountCap))
+                           .with_next_action("Narrow the filter."));
+  if (part.kind == ConnectionShape::Part::Kind::kAggregate) return object(run, part.nodes, rows.row(0));
+  bool failed = false;
+  out_ += '[';
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    if (i > 0) out_ += ',';
+    path_.push_back({{}, static_cast<std::int64_t>(i)});
+    if (object(run, part.nodes, rows.row(i)) != Outcome::kWritten) failed = true;
+    path_.pop_back();
+  }
+  out_ += ']';
+  return failed ? Outcome::kFailed : Outcome::kWritten;
 }
 
 bool Encoder::list(PlanRun& run, const ConnectionShape& shape, const ConnectionShape::Part& part, const CellTable& rows,
@@ -355,8 +400,9 @@ bool Encoder::list(PlanRun& run, const ConnectionShape& shape, const ConnectionS
   for (std::size_t i = 0; i < shown; ++i) {
     if (i > 0) out_ += ',';
     path_.push_back({{}, static_cast<std::int64_t>(i)});
-    const Outcome outcome = part.kind == ConnectionShape::Part::Kind::kNodes ? object(run, part.nodes, rows.row(i))
-                                                                             : edge(run, shape, part, rows.row(i));
+    const Cell* row = rows.row(shape.place(i, shown));
+    const Outcome outcome =
+        part.kind == ConnectionShape::Part::Kind::kNodes ? object(run, part.nodes, row) : edge(run, shape, part, row);
     if (outcome != Outcome::kWritten) failed = true;
     path_.pop_back();
   }
@@ -394,25 +440,28 @@ void Encoder::page_info(const ConnectionShape& shape, const ConnectionShape::Par
     key(field, first);
     first = false;
     const std::string_view name = field.name();
+    // A cursor is one of the list's own: there are rows on its other side.
+    const bool more = rows.size() > shown;
     if (name == "hasNextPage") {
-      out_ += rows.size() > shown ? "true" : "false";
+      out_ += shape.before || (!shape.backward && more) ? "true" : "false";
     } else if (name == "hasPreviousPage") {
-      out_ += shape.after ? "true" : "false";
+      out_ += shape.after || (shape.backward && more) ? "true" : "false";
     } else if (name == "__typename") {
       graphql::write_json_string(out_, field.parent->name);
     } else if (shown == 0) {
       out_ += "null";
     } else {
-      cursor(shape, rows.row(name == "startCursor" ? 0 : shown - 1));
+      cursor(shape, rows.row(shape.place(name == "startCursor" ? 0 : shown - 1, shown)));
     }
   }
   out_ += '}';
 }
 
 void Encoder::cursor(const ConnectionShape& shape, const Cell* cells) {
-  const std::string_view key = shape.key_column < 0 ? std::string_view() : cells[shape.key_column].view();
+  std::vector<std::string_view> keys;
+  for (int column : shape.key_columns) keys.push_back(cells[column].view());
   out_ += '"';
-  out_ += encode_cursor(shape.order, cells[shape.id_column].view(), key);
+  out_ += encode_cursor(shape.order, cells[shape.id_column].view(), keys);
   out_ += '"';
 }
 
@@ -449,6 +498,13 @@ Encoder::Outcome Encoder::column(const FieldGroup& group, ColumnKind kind, const
       out_ += '"';
       return Outcome::kWritten;
     case ColumnKind::kJson: out_ += json_text(cell); return Outcome::kWritten;
+    case ColumnKind::kDecimal:
+      out_ += '"';
+      out_ += is_integer(cell.type) ? std::to_string(pg::decode_int(cell.view())) : pg::decode_numeric(cell.view());
+      out_ += '"';
+      return Outcome::kWritten;
+    case ColumnKind::kIntList:
+    case ColumnKind::kIdList:
     case ColumnKind::kStringList: {
       BinaryReader reader(cell.view());
       out_ += '[';
@@ -456,8 +512,14 @@ Encoder::Outcome Encoder::column(const FieldGroup& group, ColumnKind kind, const
       for (std::size_t i = 0; i < count; ++i) {
         const std::int32_t size = reader.int32();
         if (i > 0) out_ += ',';
-        if (size < 0) return fail(group, Error(Code::kInternal, "api.null", "A text of the list has no value."));
-        graphql::write_json_string(out_, reader.take(static_cast<std::size_t>(size)));
+        if (size < 0) return fail(group, Error(Code::kInternal, "api.null", "An item of the list has no value."));
+        const std::string_view item = reader.take(static_cast<std::size_t>(size));
+        if (kind == ColumnKind::kIntList)
+          out_ += std::to_string(pg::decode_int(item));
+        else if (kind == ColumnKind::kIdList)
+          write_uuid(out_, item);
+        else
+          graphql::write_json_string(out_, item);
       }
       out_ += ']';
       return Outcome::kWritten;
@@ -487,7 +549,7 @@ Encoder::Outcome Encoder::complete(const FieldGroup& group, const json::value& v
     return failed ? Outcome::kFailed : Outcome::kWritten;
   }
   const graphql::Type& named = *type.named();
-  if (named.kind == graphql::TypeKind::kObject) return complete_object(group, value, named, refs);
+  if (named.is_composite()) return complete_object(group, value, named, refs);
   using Scalar = graphql::Type::Scalar;
   bool fits = true;
   switch (named.scalar) {
@@ -528,6 +590,15 @@ Encoder::Outcome Encoder::complete_object(const FieldGroup& group, const json::v
   }
   if (!value.is_object())
     return fail(group, internal_error("api.resolver", "an object was expected for " + group.field->name));
+  if (type.is_abstract()) {
+    // Without a table the value says what it is.
+    const auto* name = value.as_object().if_contains("__typename");
+    const graphql::Type* of =
+        name && name->is_string() ? execution_.schema().type(std::string_view(name->as_string())) : nullptr;
+    if (!of || !execution_.schema().is_possible(type, *of))
+      return fail(group, internal_error("api.resolver", group.field->name + " does not say its type"));
+    return complete_object(group, value, *of, refs);
+  }
   auto fields = execution_.sub_fields(group, type);
   if (!fields) return fail(group, Error(Code::kInvalidArgument, "graphql.directive", fields.error().message));
   const std::size_t mark = out_.size();

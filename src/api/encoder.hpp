@@ -3,8 +3,8 @@
 /// how it is written. Nulls propagate as section 6.4.4 of the specification says, by cutting the buffer back to where
 /// the nearest nullable parent begins. One encoder for root rows and nested rows, so their bytes are equal.
 ///
-/// Values: uuid as text, timestamptz as RFC 3339 'Z', integers and booleans as such, json and jsonb as stored, text[]
-/// as a list. An integer beyond 32 bits is a field error.
+/// Values: uuid as text, timestamptz as RFC 3339 'Z', integers and booleans as such, Decimal as exact text, json and
+/// jsonb as stored, arrays as lists. An integer beyond 32 bits is a field error.
 
 #include <functional>
 #include <string>
@@ -92,7 +92,10 @@ class Encoder {
   /// One of the rows of a plan without a page.
   Outcome whole_row(PlanRun& run, const CellTable& rows, int row);
   bool item(PlanRun& run, const Item& item, const ObjectShape& shape, const Cell* cells);
-  Outcome page(PlanRun& run, const ConnectionShape& shape, const CellTable* rows, std::int64_t count);
+  /// `parent` is the row that the page belongs to; none at the root.
+  Outcome page(PlanRun& run, const ConnectionShape& shape, const Cell* parent, const CellTable* rows,
+               std::int64_t count);
+  Outcome aggregate(PlanRun& run, const ConnectionShape::Part& part, const Cell* parent);
   bool list(PlanRun& run, const ConnectionShape& shape, const ConnectionShape::Part& part, const CellTable& rows,
             std::size_t shown);
   Outcome edge(PlanRun& run, const ConnectionShape& shape, const ConnectionShape::Part& part, const Cell* cells);

@@ -31,27 +31,6 @@ bool used_once(std::string_view query, std::string_view variable) {
   return uses == 2;
 }
 
-/// Every type whose rows a plan reads: an event about any of them may change the answer.
-void collect_types(const ApiSchema& api, const ConnectionShape& shape, std::set<std::string, std::less<>>& out);
-
-void collect_types(const ApiSchema& api, const ObjectShape& shape, std::set<std::string, std::less<>>& out) {
-  if (shape.table) out.insert(shape.table->name);
-  for (const Item& item : shape.items) {
-    if (item.object) collect_types(api, *item.object, out);
-    if (item.connection) {
-      if (const TableType* target = api.meaning(*item.group->field).target) out.insert(target->name);
-      collect_types(api, *item.connection, out);
-    }
-  }
-}
-
-void collect_types(const ApiSchema& api, const ConnectionShape& shape, std::set<std::string, std::less<>>& out) {
-  for (const auto& part : shape.parts) {
-    collect_types(api, part.nodes, out);
-    for (const auto& field : part.edge) collect_types(api, field.node, out);
-  }
-}
-
 }  // namespace
 
 /// What equal subscriptions have in common: the compiled operation, and what was read for it.
@@ -315,7 +294,7 @@ GraphqlService::Opened GraphqlService::open(asio::any_io_executor executor, Requ
   if (is_list) {
     auto plan = compiler.connection(field);
     if (!plan) return refuse(plan.error());
-    if (plan->connection) collect_types(services_.api, *plan->connection, types);
+    types.insert(plan->types.begin(), plan->types.end());
     personal = !plan->resolvers.empty();
     list = std::make_shared<const Plan>(std::move(*plan));
   } else {

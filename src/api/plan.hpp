@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include <boost/json/value.hpp>
@@ -24,44 +26,75 @@ struct ObjectShape;
 
 /// One response key of an object.
 struct Item {
-  enum class Kind : std::uint8_t { kColumn, kTypename, kOne, kMany, kResolver, kError };
+  enum class Kind : std::uint8_t { kColumn, kTypename, kOne, kMany, kResolver, kError, kGroup };
   Kind kind = Kind::kColumn;
   const graphql::FieldGroup* group = nullptr;
   /// kColumn: the value. kOne: the target's id, null when there is none to see. kMany: the array of rows.
   int column = -1;
   ColumnKind column_kind = ColumnKind::kString;
-  std::unique_ptr<ObjectShape> object;
+  std::unique_ptr<ObjectShape> object;  ///< kOne; kGroup: fields of the same row under a name of their own
   std::unique_ptr<ConnectionShape> connection;
   std::size_t resolver = 0;    ///< index into Plan::resolvers
   std::optional<Error> error;  ///< kError: refused before any row was read
 };
 
 struct ObjectShape {
-  const TableType* table = nullptr;
+  const TableType* table = nullptr;  ///< null for the parts of an aggregate
   std::vector<Item> items;
+  /// Of an interface or union: the column with the name of the row's type, and the shape of each type.
+  int type_column = -1;
+  std::vector<ObjectShape> variants;
+
+  /// The shape of this row; null when its type is none that was asked for.
+  const ObjectShape* variant(std::string_view type_name) const {
+    for (const ObjectShape& each : variants)
+      if (each.table->name == type_name) return &each;
+    return nullptr;
+  }
 };
 
 /// A page: rows and what is said about them.
 struct ConnectionShape {
   struct Part {
-    enum class Kind : std::uint8_t { kNodes, kEdges, kPageInfo, kTotalCount, kTotalCountExact, kTypename };
+    enum class Kind : std::uint8_t {
+      kNodes,
+      kEdges,
+      kPageInfo,
+      kTotalCount,
+      kTotalCountExact,
+      kTypename,
+      kAggregate,
+      kGroups
+    };
     Kind kind = Kind::kNodes;
     const graphql::FieldGroup* group = nullptr;
-    ObjectShape nodes;  ///< kNodes
+    ObjectShape nodes;  ///< kNodes; kAggregate, kGroups: of each of their rows
+    /// kAggregate, kGroups: how many rows were read is in this column of their rows.
+    int read_column = -1;
+    int extra = -1;              ///< their statement at the root, index into Plan::extras …
+    int column = -1;             ///< … or the array of their rows in the parent's row
+    std::optional<Error> error;  ///< refused before any row was read
     struct EdgeField {
       const graphql::FieldGroup* group = nullptr;  ///< node, cursor, __typename
       ObjectShape node;
     };
+    bool is_aggregate() const { return kind == Kind::kAggregate || kind == Kind::kGroups; }
     std::vector<EdgeField> edge;     ///< kEdges
     graphql::FieldGroups page_info;  ///< kPageInfo
   };
   std::vector<Part> parts;
   CursorOrder order;
   int id_column = -1;  ///< for cursors, when asked for
-  int key_column = -1;
-  int count_column = -1;  ///< of the parent's row, for nested connections
-  std::int64_t first = 0;
+  std::vector<int> key_columns;
+  int count_column = -1;   ///< of the parent's row, for nested connections
+  std::int64_t first = 0;  ///< size of the page, by `first` or `last`
   bool after = false;
+  bool before = false;
+  /// A page by `last`: rows come in the reverse order.
+  bool backward = false;
+
+  /// Where the i-th of the rows shown is.
+  std::size_t place(std::size_t i, std::size_t shown) const { return backward ? shown - 1 - i : i; }
 };
 
 /// A computed field at one place of the selection.
@@ -75,12 +108,15 @@ struct Plan {
   const graphql::FieldGroup* group = nullptr;
   std::optional<pg::Query> rows;   ///< none when only counts are wanted
   std::optional<pg::Query> count;  ///< totalCount of a root connection
+  std::vector<pg::Query> extras;   ///< its aggregates
   /// One of the two: the page of a root connection, or the shape of each row.
   std::unique_ptr<ConnectionShape> connection;
   std::unique_ptr<ObjectShape> object;
   int id_column = -1;  ///< of plain rows: which row is which
   std::vector<ResolverUse> resolvers;
   std::uint64_t cost = 0;  ///< rows that may be touched, by page sizes
+  /// Names of the types whose rows the plan reads: an event about any of them may change the answer.
+  std::set<std::string, std::less<>> types;
 };
 
 /// One run of a plan, which itself never changes: the values of computed fields between reading and encoding.
@@ -91,16 +127,18 @@ struct PlanRun {
   struct Computed {
     std::vector<boost::json::object> rows;
     std::vector<boost::json::value> values;
-    std::optional<Error> error;
+    std::optional<Error> error;                         ///< of all rows
+    std::unordered_map<std::size_t, Error> row_errors;  ///< of single ones
     std::size_t next = 0;
     /// For rows read by id, which may be written in any order and more than once: where each row's values begin.
     std::vector<std::size_t> row_begin;
   };
   std::shared_ptr<const Plan> plan;
   std::vector<Computed> computed;
+  std::vector<pg::Rows> extras;  ///< answers to Plan::extras
 };
 
-/// totalCount stops here.
+/// totalCount stops here; an aggregate over more rows is refused.
 inline constexpr std::int64_t kCountCap = 100'000;
 
 }  // namespace phx::api

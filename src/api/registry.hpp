@@ -17,6 +17,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <optional>
@@ -94,8 +95,11 @@ struct FieldBatch {
   boost::json::object args;
 };
 
-/// One value per row, in the order of the rows. Objects carry the SDL's field names.
+/// One value per row, in the order of the rows. Objects carry the SDL's field names. An error is that of all rows.
 using BatchResolver = std::function<asio::awaitable<Result<std::vector<boost::json::value>>>(FieldBatch&)>;
+/// The same where single rows may fail: the others keep their values.
+using RowResults = std::vector<Result<boost::json::value>>;
+using RowResolver = std::function<asio::awaitable<Result<RowResults>>(FieldBatch&)>;
 
 class Registry {
  public:
@@ -104,13 +108,21 @@ class Registry {
   /// A field of type Query with @resolver.
   void query(std::string name, QueryHandler handler);
   /// "Type.field" with @resolver on an @table type; `needed_columns` are columns of its table.
-  void field(std::string type_and_field, std::vector<std::string> needed_columns, BatchResolver resolver);
+  /// It is called once a request for each set of arguments, with all rows of all places where the field is selected.
+  /// A call that takes longer than `patience`, or beyond the request's deadline, is cancelled and its rows fail with
+  /// "api.resolver_timeout".
+  void field(std::string type_and_field, std::vector<std::string> needed_columns, BatchResolver resolver,
+             std::chrono::milliseconds patience = kPatience);
+  void field_by_row(std::string type_and_field, std::vector<std::string> needed_columns, RowResolver resolver,
+                    std::chrono::milliseconds patience = kPatience);
+  static constexpr std::chrono::milliseconds kPatience{10'000};
   /// Called after every committed mutation on the I/O thread: nudges the sequencer and the workers.
   void on_commit(std::function<void()> hook);
 
   struct Field {
     std::vector<std::string> needed_columns;
-    BatchResolver resolver;
+    RowResolver resolver;
+    std::chrono::milliseconds patience;
   };
   const std::map<std::string, MutationHandler, std::less<>>& mutations() const { return mutations_; }
   const std::map<std::string, QueryHandler, std::less<>>& queries() const { return queries_; }

@@ -169,7 +169,7 @@ TEST_F(Api, ComputedFieldsAreCalledOncePerField) {
   const json::object data =
       fleet.data(fleet.context(1), R"({ ships(orderBy: NAME) { nodes { name heading { degrees label } }
       edges { node { heading { d: degrees } } } } ports { nodes { ships { nodes { name heading { label } } } } } })");
-  EXPECT_EQ(fleet.heading_calls, 3) << "nodes, edges and the nested list: one batch each";
+  EXPECT_EQ(fleet.heading_calls, 1) << "nodes, edges and the nested list together";
   for (const auto& ship : data.at("ships").at("nodes").as_array()) {
     if (!ship.at("heading").is_null()) EXPECT_EQ(ship.at("heading").at("label"), ship.at("name"));
   }
@@ -418,17 +418,28 @@ TEST_F(Api, TablesAreWhatTheSdlSays) {
   fleet.db.exec("create view phoenix.test_door as select id from phoenix.test_ships");
   fleet.db.exec(
       "create table phoenix.test_odd (id uuid primary key, a text, b text collate \"en-x-icu\" not null, c int)");
+  fleet.db.exec(
+      "create function phoenix.test_sum(a text) returns int language sql volatile security definer as 'select 1'");
   const std::string faults = verify(R"(
     type A @table(name: "test_nothing") { id: ID! }
     type B @table(name: "test_door") { id: ID! missing: Int }
     type C @table(name: "test_odd") { id: ID! a: String! b: String! @sortable c: String ship: Ship @one(key: "c")
-                                      crates: CrateConnection! @many(key: "label") }
+                                      crates: CrateConnection! @many(key: "label")
+                                      fans: ShipConnection! @many(key: "flagship_id")
+                                      sum: Int @computed(function: "test_sum", columns: ["a", "d"]) }
+    extend type Query { cs: CConnection! @connection }
   )");
   EXPECT_THAT(faults, HasSubstr("A: there is no table or view phoenix.test_nothing"));
   EXPECT_THAT(faults, HasSubstr("B: the view phoenix.test_door must be security_invoker"));
   EXPECT_THAT(faults, HasSubstr("B.missing: phoenix.test_door has no column missing"));
+  EXPECT_THAT(faults, HasSubstr("C by B: no index walks it over all tenants: phoenix.test_odd (b, id); Query.cs"));
+  EXPECT_THAT(faults, HasSubstr("C.fans: no index of phoenix.test_ships is led by flagship_id"));
+  EXPECT_THAT(faults, HasSubstr("C.sum: phoenix.test_odd has no column d"));
+  EXPECT_THAT(faults, HasSubstr("C.sum: the function test_sum is VOLATILE"));
+  EXPECT_THAT(faults, HasSubstr("C.sum: the function test_sum is SECURITY DEFINER"));
+  EXPECT_THAT(faults, HasSubstr("C.sum: the function test_sum takes 1 arguments, not 2"));
   EXPECT_THAT(faults, HasSubstr("C.a: phoenix.test_odd.a may be null"));
-  EXPECT_THAT(faults, HasSubstr("C.b: an order by text needs phoenix.test_odd.b collate"));
+  EXPECT_THAT(faults, HasSubstr("C by B: an order by text needs phoenix.test_odd.b collate"));
   EXPECT_THAT(faults, HasSubstr("C.c: the type of phoenix.test_odd.c"));
   EXPECT_THAT(faults, HasSubstr("C.ship: the key phoenix.test_odd.c is no uuid"));
   EXPECT_THAT(faults, HasSubstr("C.crates: the key phoenix.test_crates.label is no uuid"));

@@ -133,9 +133,11 @@ TEST_F(ProductSchema, ListsWalkTheTenantsIndex) {
     const auto bytes = db.exec("select encode(uuid_send(id), 'hex'), encode(" +
                                (order == "NAME" ? std::string("textsend(name)") : "timestamptz_send(created_at)") +
                                ", 'hex') from phoenix.virtual_machines where tenant_id = '" + tenant.to_string() +
-                               "' order by " + (key ? key->column : "id") + ", id offset 800 limit 1");
-    const std::string deep =
-        api::encode_cursor({&table, key, false}, unhex(bytes[0][0]), key ? unhex(bytes[0][1]) : "");
+                               "' order by " + (key ? key->keys[0].column : "id") + ", id offset 800 limit 1");
+    const std::string key_bytes = unhex(bytes[0][1]);
+    std::vector<std::string_view> keys;
+    if (key) keys.push_back(key_bytes);
+    const std::string deep = api::encode_cursor({&table, key, false}, unhex(bytes[0][0]), keys);
     for (const std::string& after : {std::string(), deep}) {
       std::string query = "{ virtualMachines(first: 20";
       if (!order.empty()) query += ", orderBy: " + order;
