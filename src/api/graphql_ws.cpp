@@ -9,6 +9,8 @@
 #include <exception>
 
 #include "api/graphql_http.hpp"
+#include "api/graphql_request.hpp"
+#include "api/live_query.hpp"
 #include "base/log.hpp"
 
 namespace phx::api {
@@ -38,9 +40,7 @@ std::string message(std::string_view id, std::string_view type, std::string_view
 }
 
 /// The list of errors in an answer's body, for messages of type error.
-std::string errors_of(const GraphqlAnswer& answer) {
-  return json::serialize(json::parse(answer.body).as_object().at("errors"));
-}
+std::string errors_of(const std::string& body) { return json::serialize(json::parse(body).as_object().at("errors")); }
 
 const std::string* text_member(const json::object& object, std::string_view name, std::string& keep) {
   const json::value* value = object.if_contains(name);
@@ -79,6 +79,9 @@ struct GraphqlWebSocket::Connection {
   Principal principal;
   std::optional<std::string> tenant;
   RequestContext context;
+  std::optional<LiveConnection> live;
+  std::size_t waiting = 0;  ///< senders who found the queue full
+  std::uint64_t taken = 0;  ///< how many of them got through
   bool init_seen = false;
   bool acknowledged = false;
   bool closing = false;
@@ -86,13 +89,15 @@ struct GraphqlWebSocket::Connection {
 };
 
 GraphqlWebSocket::GraphqlWebSocket(GraphqlService& service, Authenticator& authenticator, TenantDirectory& tenants,
-                                   engine::EventFeed& feed, UuidSource& ids, const Clock& clock, Limits limits)
+                                   LiveConnections& live, KnownDocuments& documents, engine::EventFeed& feed,
+                                   UuidSource& ids, Limits limits)
     : service_(service),
       authenticator_(authenticator),
       tenants_(tenants),
+      live_(live),
+      documents_(documents),
       feed_(feed),
       ids_(ids),
-      clock_(clock),
       limits_(limits) {}
 
 GraphqlWebSocket::~GraphqlWebSocket() = default;
@@ -147,8 +152,25 @@ asio::awaitable<void> GraphqlWebSocket::receive(Connection& connection) {
 }
 
 asio::awaitable<void> GraphqlWebSocket::send(Connection& connection, std::string text) {
+  auto data = std::make_shared<const std::string>(std::move(text));
+  if (connection.queue.offer(data)) co_return;
   // A full queue makes the sender wait: a subscriber its place in the log, the receiving side the client itself.
-  (void)co_await connection.queue.push(std::make_shared<const std::string>(std::move(text)));
+  if (connection.waiting++ == 0) connection.tasks.spawn("slow", give_patience(connection));
+  if (co_await connection.queue.push(std::move(data))) ++connection.taken;
+  --connection.waiting;
+}
+
+asio::awaitable<void> GraphqlWebSocket::give_patience(Connection& connection) {
+  for (;;) {
+    const std::uint64_t before = connection.taken;
+    co_await sleep_for(limits_.patience);
+    if (connection.waiting == 0) co_return;
+    if (connection.taken != before) continue;
+    log_event(LogLevel::kInfo, "api.subscriber_too_slow",
+              {{"peer", connection.proof.peer.address}, {"waiting", connection.waiting}});
+    co_await close(connection, net::CloseCode::kTryAgainLater, "subscriber.too_slow");
+    co_return;
+  }
 }
 
 asio::awaitable<void> GraphqlWebSocket::on_message(Connection& connection, std::string text) {
@@ -223,6 +245,9 @@ asio::awaitable<void> GraphqlWebSocket::on_init(Connection& connection, json::ob
     co_return;
   }
   connection.context = std::move(*context);
+  connection.live.emplace(live_, connection.tasks.executor(),
+                          LiveConnection::Right{connection.proof, connection.token, connection.context.principal,
+                                                connection.context.tenant, connection.context.role});
   connection.acknowledged = true;
   connection.tasks.spawn("watch", watch(connection));
   co_await send(connection, message({}, "connection_ack"));
@@ -244,30 +269,27 @@ asio::awaitable<void> GraphqlWebSocket::on_subscribe(Connection& connection, std
     co_await close(connection, kTooMany, "Too many operations");
     co_return;
   }
-  GraphqlRequest request;
-  std::string text;
-  const auto* variables = payload.if_contains("variables");
-  const auto* name = payload.if_contains("operationName");
-  const bool well_formed = text_member(payload, "query", request.query) &&
-                           (!variables || variables->is_null() || variables->is_object()) &&
-                           (!name || name->is_null() || name->is_string());
-  if (!well_formed) {
-    co_await close(connection, kMalformed, "The payload needs a query, and variables as an object");
+  auto request = read_parameters(payload);
+  if (!request) {
+    co_await close(connection, kMalformed, request.error().message());
     co_return;
   }
-  if (variables && variables->is_object()) request.variables = variables->as_object();
-  if (text_member(payload, "operationName", text) && !text.empty()) request.operation_name = text;
+  const KnownDocuments::Caller caller{.signed_in = true, .local = connection.proof.peer.local};
+  if (Status known = documents_.resolve(*request, caller); !known) {
+    co_await send(connection, message(id, "error", errors_of(error_body(known.error(), ids_.next().to_string()))));
+    co_return;
+  }
 
   auto operation = std::make_shared<Operation>();
   operation->id = id;
-  if (!service_.is_subscription(request)) {
+  if (!service_.is_subscription(*request)) {
     connection.operations.emplace(std::move(id), operation);
-    connection.tasks.spawn("operation", run_operation(connection, std::move(operation), std::move(request)));
+    connection.tasks.spawn("operation", run_operation(connection, std::move(operation), std::move(*request)));
     co_return;
   }
-  auto opened = service_.open(connection.tasks.executor(), fresh_context(connection), std::move(request));
+  auto opened = service_.open(connection.tasks.executor(), fresh_context(connection), std::move(*request));
   if (!opened) {
-    co_await send(connection, message(id, "error", errors_of(opened.error())));
+    co_await send(connection, message(id, "error", errors_of(opened.error().body)));
     co_return;
   }
   operation->subscription = feed_.subscribe((*opened)->filter(), (*opened)->after());
@@ -277,38 +299,45 @@ asio::awaitable<void> GraphqlWebSocket::on_subscribe(Connection& connection, std
 
 asio::awaitable<void> GraphqlWebSocket::run_operation(Connection& connection, std::shared_ptr<Operation> operation,
                                                       GraphqlRequest request) {
-  const GraphqlAnswer answer = co_await service_.execute(fresh_context(connection), std::move(request));
+  GraphqlAnswer answer = co_await service_.execute(fresh_context(connection), std::move(request));
   if (operation->done) co_return;
   operation->done = true;
   connection.operations.erase(operation->id);
   if (!answer.executed) {
-    co_await send(connection, message(operation->id, "error", errors_of(answer)));
+    co_await send(connection, message(operation->id, "error", errors_of(answer.body)));
     co_return;
   }
-  co_await send(connection, message(operation->id, "next", answer.body));
+  co_await send(connection, message(operation->id, "next", body_with_cost(std::move(answer))));
   co_await send(connection, message(operation->id, "complete"));
 }
 
 asio::awaitable<void> GraphqlWebSocket::run_subscription(Connection& connection, std::shared_ptr<Operation> operation,
                                                          std::unique_ptr<LiveQuery> live) {
   const std::shared_ptr<engine::EventSubscription> events = operation->subscription;
+  Result<LiveQuery::Messages> messages = co_await live->begin(events->cursor());
+  while (!messages && !operation->done) {
+    log_error("api.subscription_waits", messages.error());
+    co_await sleep_for(limits_.retry_pause);
+    messages = co_await live->begin(events->cursor());
+  }
   while (!operation->done) {
+    for (std::size_t i = 0; i < messages->size() && !operation->done; ++i)
+      co_await send(connection, message(operation->id, "next", *(*messages)[i].payload));
     auto batch = co_await events->next();
     if (operation->done) co_return;
     if (!batch) {
       if (batch.error().reason() == "event.closed") co_return;
       log_error("api.subscription_waits", batch.error());
       co_await sleep_for(limits_.retry_pause);
+      messages = LiveQuery::Messages();
       continue;
     }
-    Result<LiveQuery::Messages> messages = co_await live->messages(*batch);
+    messages = co_await live->messages(*batch);
     while (!messages && !operation->done) {
       log_error("api.subscription_waits", messages.error());
       co_await sleep_for(limits_.retry_pause);
       messages = co_await live->messages(*batch);
     }
-    for (std::size_t i = 0; messages && i < messages->size() && !operation->done; ++i)
-      co_await send(connection, message(operation->id, "next", *(*messages)[i]));
   }
 }
 
@@ -318,28 +347,8 @@ asio::awaitable<void> GraphqlWebSocket::init_deadline(Connection& connection) {
 }
 
 asio::awaitable<void> GraphqlWebSocket::watch(Connection& connection) {
-  for (;;) {
-    std::chrono::microseconds pause = limits_.recheck;
-    if (connection.principal.expires_at)
-      pause = std::clamp<std::chrono::microseconds>(*connection.principal.expires_at - clock_.now(),
-                                                    std::chrono::milliseconds(1), pause);
-    co_await sleep_for(pause);
-    if (connection.principal.expires_at && *connection.principal.expires_at <= clock_.now()) {
-      co_await close(connection, kForbidden, "auth.expired");
-      co_return;
-    }
-    auto context = co_await enter(connection);
-    if (!context) {
-      if (code_info(context.error().code()).retryable) continue;  // the database's trouble is not the client's fault
-      co_await close(connection, kForbidden, context.error().reason());
-      co_return;
-    }
-    if (context->role != connection.context.role) {
-      // What is open was authorised for the old role; the client comes back and is judged by the new one.
-      co_await close(connection, net::CloseCode::kTryAgainLater, "auth.role_changed");
-      co_return;
-    }
-  }
+  const LiveConnection::End end = co_await connection.live->ended();
+  co_await close(connection, end.code, end.reason);
 }
 
 asio::awaitable<void> GraphqlWebSocket::close(Connection& connection, std::uint16_t code, std::string reason) {
@@ -347,18 +356,6 @@ asio::awaitable<void> GraphqlWebSocket::close(Connection& connection, std::uint1
   connection.closing = true;
   for (auto& [id, operation] : connection.operations) operation->end();
   co_await connection.socket.close(code, std::move(reason));
-}
-
-void GraphqlWebSocket::revoke_session(const Uuid& session) {
-  for (Connection* connection : open_)
-    if (connection->principal.session_id == session)
-      connection->tasks.spawn("revoked", close(*connection, kForbidden, "auth.revoked"));
-}
-
-void GraphqlWebSocket::revoke_member(const Uuid& user, const Uuid& tenant) {
-  for (Connection* connection : open_)
-    if (connection->principal.user_id == user && connection->context.tenant == tenant)
-      connection->tasks.spawn("revoked", close(*connection, kForbidden, "tenant.not_found"));
 }
 
 }  // namespace phx::api

@@ -3,12 +3,13 @@
 ///
 /// connection_init carries {"tenant": …, "token": …}; without a token the cookie of the upgrade serves. Each operation
 /// runs as a task of the connection; each subscription holds a place in the event log, not a queue: one that cannot
-/// keep up waits for its socket, and the feed gives it a RESYNC when it fell too far behind. The queue of outgoing
-/// messages is bounded, and a peer that takes nothing is cut off by the socket's write time-out.
+/// keep up waits for its socket, lists skip to the newest page, and the feed gives a RESYNC to who fell too far behind.
+/// The queue of outgoing messages is bounded; a peer that takes nothing is closed with 1013 "subscriber.too_slow", and
+/// cut off by the socket's write time-out if it does not even take that.
 ///
 /// Close codes: 4400 malformed message, 4401 subscribe before connection_ack, 4403 the proof or tenant is refused,
-/// expired or revoked, 4408 no connection_init in time, 4409 operation id in use, 4429 second connection_init, or too
-/// many operations. Bare 4400 … are not retried by clients; 1013 (server busy) is.
+/// expired or revoked (live_connections.hpp), 4408 no connection_init in time, 4409 operation id in use, 4429 second
+/// connection_init, or too many operations. Bare 4400 … are not retried by clients; 1013 (server busy) is.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -19,6 +20,8 @@
 #include <string>
 
 #include "api/context.hpp"
+#include "api/known_documents.hpp"
+#include "api/live_connections.hpp"
 #include "api/middleware.hpp"
 #include "api/service.hpp"
 #include "base/task_scope.hpp"
@@ -36,26 +39,23 @@ class GraphqlWebSocket {
     std::size_t max_bytes = 4 << 20;
     /// Pause before events whose objects could not be read are tried again.
     std::chrono::milliseconds retry_pause{500};
-    /// How often an open connection's right to its tenant is looked up anew.
-    std::chrono::milliseconds recheck{60'000};
     std::chrono::milliseconds operation_timeout{30'000};
+    /// A client whose queue is full and who takes nothing for so long is asked to come back (1013).
+    std::chrono::milliseconds patience{10'000};
   };
 
   GraphqlWebSocket(GraphqlService& service, Authenticator& authenticator, TenantDirectory& tenants,
-                   engine::EventFeed& feed, UuidSource& ids, const Clock& clock)
-      : GraphqlWebSocket(service, authenticator, tenants, feed, ids, clock, Limits()) {}
+                   LiveConnections& live, KnownDocuments& documents, engine::EventFeed& feed, UuidSource& ids)
+      : GraphqlWebSocket(service, authenticator, tenants, live, documents, feed, ids, Limits()) {}
   GraphqlWebSocket(GraphqlService& service, Authenticator& authenticator, TenantDirectory& tenants,
-                   engine::EventFeed& feed, UuidSource& ids, const Clock& clock, Limits limits);
+                   LiveConnections& live, KnownDocuments& documents, engine::EventFeed& feed, UuidSource& ids,
+                   Limits limits);
   /// Connections must have ended (the server drained).
   ~GraphqlWebSocket();
 
   /// The upgrade at /graphql.
   void install(Router& router);
 
-  /// Hooks for identity and tenancy: what was proved by this session or token, or this user's right to the tenant, is
-  /// gone. Open connections are closed with 4403.
-  void revoke_session(const Uuid& session);
-  void revoke_member(const Uuid& user, const Uuid& tenant);
   std::size_t connections() const { return open_.size(); }
 
  private:
@@ -72,6 +72,7 @@ class GraphqlWebSocket {
   asio::awaitable<void> run_subscription(Connection& connection, std::shared_ptr<Operation> operation,
                                          std::unique_ptr<LiveQuery> live);
   asio::awaitable<void> send(Connection& connection, std::string text);
+  asio::awaitable<void> give_patience(Connection& connection);
   asio::awaitable<Result<RequestContext>> enter(Connection& connection);
   asio::awaitable<void> watch(Connection& connection);
   asio::awaitable<void> init_deadline(Connection& connection);
@@ -81,9 +82,10 @@ class GraphqlWebSocket {
   GraphqlService& service_;
   Authenticator& authenticator_;
   TenantDirectory& tenants_;
+  LiveConnections& live_;
+  KnownDocuments& documents_;
   engine::EventFeed& feed_;
   UuidSource& ids_;
-  const Clock& clock_;
   Limits limits_;
   std::list<Connection*> open_;
 };

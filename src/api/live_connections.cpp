@@ -70,7 +70,7 @@ asio::awaitable<LiveConnection::End> LiveConnection::ended() {
 asio::awaitable<std::optional<LiveConnection::End>> LiveConnection::judge() {
   if (right_.principal.expires_at && *right_.principal.expires_at <= all_.clock_.now())
     co_return End{kForbidden, "auth.expired"};
-  right_.proof.deadline = std::chrono::steady_clock::now() + kPatience;
+  right_.proof.deadline = Deadline::after(kPatience).when();
   auto principal = right_.token ? co_await all_.authenticator_.authenticate_token(*right_.token)
                                 : co_await all_.authenticator_.authenticate(right_.proof);
   const auto refused = [this](const Error& error) -> std::optional<End> {
