@@ -65,6 +65,7 @@ constexpr std::string_view kMachineFields =
 constexpr std::string_view kIncidentFields =
     "id reference severity status title affectedServices impact startedAt responseDueAt respondedAt resolutionDueAt "
     "resolvedAt commander virtualMachine { name }";
+constexpr std::string_view kImageFields = "id name state stateReason format sizeMib minMemoryMib minDiskGib sha256";
 constexpr std::string_view kOperationFields = "id kind state objectName progress step reason nextAction";
 
 }  // namespace
@@ -121,6 +122,7 @@ struct Ctl::Impl {
   asio::awaitable<Status> list(CtlClient& client, std::string root, std::string fields, bool in_tenant,
                                std::string arguments);
   asio::awaitable<Status> image_import(CtlClient& client);
+  asio::awaitable<Status> image_delete(CtlClient& client);
   asio::awaitable<Status> operation_change(CtlClient& client, std::string mutation);
   asio::awaitable<Result<std::pair<std::string, std::string>>> incident_place(CtlClient& client);
   asio::awaitable<Status> incident_declare(CtlClient& client);
@@ -300,10 +302,36 @@ asio::awaitable<Status> Ctl::Impl::image_import(CtlClient& client) {
   json::object input{{"name", wanted()}, {"file", file}, {"format", format}, {"description", description}};
   PHX_CO_TRY(const auto data,
              co_await client.graphql("mutation($input: ImportImageInput!, $key: String) { importImage(input: "
-                                     "$input, idempotencyKey: $key) { image { id name format sha256 "
-                                     "sizeMib minDiskGib } } }",
+                                     "$input, idempotencyKey: $key) { image { id } operation { id } } }",
                                      with_key({{"input", std::move(input)}}), ""));
-  show(data.at("importImage").at("image"));
+  const auto& payload = data.at("importImage").as_object();
+  if (wait) PHX_CO_CHECK(co_await await_operation(client, "", cell(payload.at("operation"))));
+  PHX_CO_TRY(const auto shown,
+             co_await client.graphql("query($name: String!) { images(first: 1, filter: { name: { eq: $name } }) "
+                                     "{ nodes { " +
+                                         std::string(kImageFields) + " } } }",
+                                     {{"name", wanted()}}, ""));
+  const auto& nodes = shown.at("images").at("nodes").as_array();
+  if (nodes.empty()) co_return not_found("image.not_found", "The image has been deleted meanwhile.");
+  show(nodes.front());
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::image_delete(CtlClient& client) {
+  std::string id = wanted();
+  if (!Uuid::parse(id)) {
+    PHX_CO_TRY(const auto data,
+               co_await client.graphql("query($name: String!) { images(first: 1, filter: { name: { eq: "
+                                       "$name } }) { nodes { id } } }",
+                                       {{"name", id}}, ""));
+    const auto& nodes = data.at("images").at("nodes").as_array();
+    if (nodes.empty()) co_return not_found("image.not_found", "There is no image '" + id + "'.");
+    id = cell(nodes.front());
+  }
+  PHX_CO_TRY(const auto data, co_await client.graphql("mutation($id: ID!, $key: String) { deleteImage(id: $id, "
+                                                      "idempotencyKey: $key) { id } }",
+                                                      with_key({{"id", id}}), ""));
+  show(data.at("deleteImage"));
   co_return Status();
 }
 
@@ -509,14 +537,18 @@ void Ctl::add_to(CLI::App& app) {
   auto* image = ctl->add_subcommand("image", "Images");
   image->require_subcommand(1)->fallthrough();
   command(image, "list", "List images", [&i](CtlClient& c) {
-    return i.list(c, "images", "id name format sizeMib minMemoryMib minDiskGib description", false, "");
+    return i.list(c, "images", "id name state format sizeMib minMemoryMib minDiskGib description stateReason", false,
+                  "");
   });
-  auto* import = named(command(image, "import", "Import a disk image from the server's import folder",
-                               [&i](CtlClient& c) { return i.image_import(c); }),
-                       "Name of the image");
+  auto* import = waits(named(command(image, "import", "Import a disk image from the server's import folder",
+                                     [&i](CtlClient& c) { return i.image_import(c); }),
+                             "Name of the image"));
   import->add_option("--file", i.file, "File name in the import folder")->required();
   import->add_option("--format", i.format, "qcow2 or raw")->required()->check(CLI::IsMember({"qcow2", "raw"}));
   import->add_option("--description", i.description, "For people");
+  named(command(image, "delete", "Remove an imported image that no machine was made from",
+                [&i](CtlClient& c) { return i.image_delete(c); }),
+        "Name or id");
 
   auto* operation = ctl->add_subcommand("operation", "Operations");
   operation->require_subcommand(1)->fallthrough();

@@ -1,6 +1,7 @@
 #pragma once
 /// The few cryptographic primitives the lower floors share, on OpenSSL's EVP. Strings are byte strings.
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,21 @@ namespace phx {
 
 /// 32 raw bytes.
 std::string sha256(std::string_view data);
+/// The same over bytes that come piece by piece.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+  void update(std::string_view piece);
+  /// 32 raw bytes. The last call.
+  std::string finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 /// 32 raw bytes.
 std::string hmac_sha256(std::string_view key, std::string_view data);
 /// Compares in time that depends on the lengths only.

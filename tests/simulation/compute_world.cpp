@@ -41,11 +41,13 @@ constexpr std::size_t kMachinesMax = 8;  // in all of one history
 const std::string kQueue = "compute.machine";
 constexpr Intent kIntents[] = {Intent::kStart, Intent::kStop,   Intent::kForceStop, Intent::kReboot,
                                Intent::kPause, Intent::kResume, Intent::kDelete,    Intent::kRestart};
+constexpr Intent kBack[] = {Intent::kStart, Intent::kResume, Intent::kReboot, Intent::kRestart};
 
 struct Flaws {
   bool restarts_lost = false;
   bool ignores_lease = false;
   bool host_takes_stale_calls = false;
+  bool forgets_press = false;
 };
 
 /// A machine's row.
@@ -78,12 +80,15 @@ struct Guest {
   int born = 0;  // counts processes, so that a late event does not hit the next one
   Power power = Power::kOff;
   bool deaf = false;
+  bool pressed = false;  // and has not obeyed yet
+  Instant started_at{};
   std::optional<GuestExit> last_exit;
   Token newest;
   Instant last_running{};
   Instant last_paused{};
   Instant last_off{};
-  Instant last_fresh{};  // started or reset
+  Instant last_fresh{};   // started or reset
+  Instant last_struck{};  // by fate
 
   bool present() const { return disk || processes > 0; }
 };
@@ -115,7 +120,12 @@ class ComputeWorld : public engine::sim::World {
     for (; succeeded_checked_ < store_.succeeded.size(); ++succeeded_checked_)
       check_success(store_.operations.at(store_.succeeded[succeeded_checked_]));
     int used = 0;
-    for (const auto& [id, record] : store_.machines) used += record.vcpus;
+    for (const auto& [id, record] : store_.machines) {
+      used += record.vcpus;
+      const auto state = record.machine.state;
+      sim_.require(!promised_.contains(id) || (state != MachineState::kStopped && state != MachineState::kLost),
+                   "a machine that was said to run went off, and nobody has asked for that since");
+    }
     sim_.require(used == store_.quota_used && used <= kQuota, "the quota is not what the machines take");
     sim_.require(guests_[stray_].disk && guests_[stray_].processes == 1, "somebody else's guest was touched");
     for (const auto& [id, guest] : guests_) {
@@ -125,7 +135,7 @@ class ComputeWorld : public engine::sim::World {
   }
 
   bool settled() const override {
-    if (!unanswered_.empty() || store_.queue.size() > 0) return false;
+    if (!unanswered_.empty() || store_.queue.size() > 0 || obeying_ > 0) return false;
     for (const auto& [id, operation] : store_.operations)
       if (!is_finished(operation.state)) return false;
     for (const auto& [id, record] : store_.machines)
@@ -140,6 +150,8 @@ class ComputeWorld : public engine::sim::World {
                    "the host has a guest that no record knows");
     for (const auto& [id, record] : store_.machines) {
       sim_.probe(fmt::format("machine.{}", to_string(record.machine.state)));
+      sim_.require(!promised_.contains(id) || record.machine.state == MachineState::kRunning,
+                   "a machine that was said to run does not come back");
       const bool trouble =
           record.machine.state == MachineState::kLost || record.machine.state == MachineState::kDegraded;
       sim_.require(!trouble || (!record.reason.empty() && !record.next_action.empty()),
@@ -198,6 +210,10 @@ class ComputeWorld : public engine::sim::World {
     else if (o.kind == "vm.delete")
       held = !guest.present() && !store_.machines.contains(o.object_id);
     sim_.require(held, fmt::format("{} succeeded, but it was not so", o.kind));
+    const auto record = store_.machines.find(o.object_id);
+    if (record != store_.machines.end() && record->second.machine.desired == DesiredState::kRunning &&
+        guest.last_struck < since)
+      promised_.insert(o.object_id);
   }
 
   // Shared by all shells: step, store, record the event. An illegal event of a shell is a broken promise.
@@ -240,11 +256,16 @@ class ComputeWorld : public engine::sim::World {
       machines_.push_back(id);
       const int vcpus = 1 + static_cast<int>(random.below(2));
       send("create", [this, id, vcpus](Store& store, const std::string& key) { return create(store, key, id, vcpus); });
+    } else if (const Uuid running = pick == 2 || pick == 3 ? some_running() : Uuid(); !running.is_nil()) {
+      // People change their minds, and then wait for what comes of it.
+      left_alone_[running] = sim_.now() + 1min;
+      want(running, Intent::kStop);
+      sim_.outside_after(sim_.between(10ms, 8s), "client changes its mind",
+                         [this, running, back = kBack[random.below(std::size(kBack))]] { want(running, back); });
     } else if (pick < 10 || store_.operations.empty()) {
       const Uuid id = machines_[random.below(machines_.size())];
       const Intent intent = kIntents[random.below(std::size(kIntents))];
-      send(std::string(spec_of(intent).operation),
-           [this, id, intent](Store& store, const std::string& key) { return request(store, key, id, intent); });
+      if (left_alone_[id] < sim_.now()) want(id, intent);
     } else {
       auto it = store_.operations.begin();
       std::advance(it, static_cast<std::ptrdiff_t>(random.below(store_.operations.size())));
@@ -253,6 +274,18 @@ class ComputeWorld : public engine::sim::World {
                  [this, id = it->first, cancel] { ask(id, cancel); });
     }
     sim_.outside_after(sim_.between(50ms, 4s), "client", [this] { client(); });
+  }
+
+  Uuid some_running() {
+    std::vector<Uuid> running;
+    for (const auto& [id, record] : store_.machines)
+      if (record.machine.state == MachineState::kRunning && !left_alone_.contains(id)) running.push_back(id);
+    return running.empty() ? Uuid() : running[sim_.random().below(running.size())];
+  }
+
+  void want(const Uuid& id, Intent intent) {
+    send(std::string(spec_of(intent).operation),
+         [this, id, intent](Store& store, const std::string& key) { return request(store, key, id, intent); });
   }
 
   /// Done once under its key. False: refused.
@@ -321,6 +354,7 @@ class ComputeWorld : public engine::sim::World {
     if (found == store.machines.end()) return false;
     Machine& m = found->second.machine;
     if (!check_intent(intent, m.desired, m.state)) return false;
+    promised_.erase(id);
     const IntentSpec& spec = spec_of(intent);
     for (const auto& operation : live_operations(store, id))
       apply(store, operation.id, OperationCancelled{fmt::format("Overtaken by {}.", spec.operation)});
@@ -342,6 +376,7 @@ class ComputeWorld : public engine::sim::World {
       if (!step(operation, event, sim_.now())) return false;
       if (operation.state == OperationState::kFailed) sim_.probe("operation.retried");
       const Uuid machine = operation.object_id;
+      promised_.erase(machine);
       apply(store, id, event);
       wake(store, machine);
       return true;
@@ -480,6 +515,7 @@ class ComputeWorld : public engine::sim::World {
       }
       if (!ours(store, work)) return false;
       Record& record = found->second;
+      if (flaws_.forgets_press) record.machine.power_pressed_at.reset();
       round = begin_round(record.machine, live, seen, sim_.now());
       if (flaws_.restarts_lost && round->decision.state == MachineState::kLost && record.machine.provisioned)
         round->decision.action = Action::kStart;
@@ -618,6 +654,7 @@ class ComputeWorld : public engine::sim::World {
     out.id = id;
     out.presence = guest.processes > 0 ? Presence::kRunning : guest.disk ? Presence::kDefined : Presence::kAbsent;
     out.power = guest.power;
+    if (guest.born > 0) out.started_at = guest.started_at;
     out.last_exit = guest.last_exit;
     return out;
   }
@@ -642,14 +679,15 @@ class ComputeWorld : public engine::sim::World {
         started(id, guest);
         return {};
       case Action::kPowerDown:
-        if (process && guest.power == Power::kRunning && !guest.deaf)
-          sim_.outside_after(sim_.between(10ms, 20s), "obey " + id.to_string(),
-                             [this, id, born = guest.born] { power_off(id, born); });
+        if (!process || guest.power != Power::kRunning || guest.deaf) return {};
+        if (!guest.pressed) obey_later(id, guest);
+        guest.pressed = true;
         return {};
       case Action::kKill: end(id, true, "the plug was pulled"); return {};
       case Action::kReset:
-        if (!process) return off;
+        if (!process || guest.power == Power::kShutdown) return off;
         set_power(guest, Power::kRunning);
+        guest.pressed = false;
         guest.last_fresh = sim_.now();
         return {};
       case Action::kPause:
@@ -658,7 +696,9 @@ class ComputeWorld : public engine::sim::World {
         return {};
       case Action::kResume:
         if (!process) return off;
-        if (guest.power == Power::kPaused) set_power(guest, Power::kRunning);
+        if (guest.power != Power::kPaused) return {};
+        set_power(guest, Power::kRunning);
+        if (guest.pressed) obey_later(id, guest);
         return {};
       case Action::kDestroy:
         end(id, true, "removed");
@@ -673,7 +713,9 @@ class ComputeWorld : public engine::sim::World {
   void require_start_wanted(const Uuid& id, std::string_view what) {
     const auto record = store_.machines.find(id);
     sim_.require(record != store_.machines.end(), fmt::format("{} for a machine that is deleted", what));
-    sim_.require(record->second.machine.start_wanted(), fmt::format("{} that nobody wanted", what));
+    const Machine& m = record->second.machine;
+    sim_.require(m.start_wanted() || m.power_pressed_at, fmt::format("{} that nobody wanted", what));
+    if (!m.start_wanted()) sim_.probe("start.again_after_press");
   }
 
   void started(const Uuid& id, Guest& guest) {
@@ -682,9 +724,26 @@ class ComputeWorld : public engine::sim::World {
     guest.processes += 1;
     guest.born += 1;
     guest.power = Power::kRunning;
+    guest.pressed = false;
+    guest.started_at = sim_.now();
     guest.last_exit.reset();
     guest.last_fresh = sim_.now();
     note(guest);
+  }
+
+  /// Most guests obey soon; some take so long that somebody may want them to run again meanwhile.
+  void obey_later(const Uuid& id, const Guest& guest) {
+    ++obeying_;
+    const Duration after = sim_.random().chance(1, 4) ? sim_.between(20s, 100s) : sim_.between(10ms, 20s);
+    sim_.outside_after(after, "obey " + id.to_string(), [this, id, born = guest.born] {
+      --obeying_;
+      Guest& pressed = guests_[id];
+      if (pressed.born != born || !pressed.pressed) return;
+      const auto record = store_.machines.find(id);
+      if (record != store_.machines.end() && record->second.machine.desired == DesiredState::kRunning)
+        sim_.probe("guest.obeyed_late");
+      power_off(id, born);
+    });
   }
 
   void power_off(const Uuid& id, int born) {
@@ -704,6 +763,8 @@ class ComputeWorld : public engine::sim::World {
       if (guest.processes > 0 && id != stray_) alive.push_back(id);
     if (!alive.empty()) {
       const Uuid id = alive[sim_.random().below(alive.size())];
+      promised_.erase(id);
+      guests_[id].last_struck = sim_.now();
       switch (sim_.random().below(4)) {
         case 0: end(id, false, "killed by signal 9"); break;
         case 1: power_off(id, guests_[id].born); break;
@@ -723,6 +784,10 @@ class ComputeWorld : public engine::sim::World {
   ProcessId sweeper_ = 0;
   std::deque<Worker> workers_;
   std::vector<Uuid> machines_;  // ever asked for
+  /// Said to run by an operation that succeeded; nobody has asked for anything since, and no blow has struck the guest.
+  std::set<Uuid> promised_;
+  int obeying_ = 0;  // guests that are about to obey a press
+  std::map<Uuid, Instant> left_alone_;
   int requests_ = 0;
   std::int64_t calls_ = 0;
   std::set<std::string> unanswered_;
@@ -768,6 +833,8 @@ engine::sim::WorldEntry compute_world() {
                   "machine.LOST",
                   "machine.DEGRADED",
                   "stop.killed_after_grace",
+                  "guest.obeyed_late",
+                  "start.again_after_press",
                   "action.tried_again",
                   "action.given_up",
                   "intent.came_during_failure",
@@ -800,6 +867,7 @@ std::vector<engine::sim::WorldEntry> compute_canaries() {
   return {
       canary("canary-compute-restart", "must fail: starts lost guests by itself", {.restarts_lost = true}),
       canary("canary-compute-lease", "must fail: acts and writes without its lease", {.ignores_lease = true}),
+      canary("canary-compute-press", "must fail: forgets that it pressed the power button", {.forgets_press = true}),
       canary("canary-compute-stale", "must fail: its host takes calls out of order", {.host_takes_stale_calls = true})};
 }
 

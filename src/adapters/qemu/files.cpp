@@ -102,14 +102,17 @@ Status copy_sparse(int from, int to, std::int64_t most, const std::string& path)
     if (got == 0) break;
     size += got;
     if (size > most) return Error(Code::kPayloadTooLarge, "image.too_large", "The file is larger than allowed.");
-    const std::string_view bytes(block.data(), static_cast<std::size_t>(got));
-    if (std::ranges::all_of(bytes, [](char c) { return c == 0; })) {
-      if (::lseek(to, got, SEEK_CUR) < 0) return io_error("seek", path);
-    } else {
-      PHX_CHECK(write_all(to, bytes, path));
-    }
+    PHX_CHECK(write_sparse(to, {block.data(), static_cast<std::size_t>(got)}, path));
   }
   if (::ftruncate(to, size) != 0 || ::fsync(to) != 0) return io_error("write", path);
+  return {};
+}
+
+Status write_sparse(int to, std::string_view bytes, const std::string& path) {
+  const bool zeros =
+      bytes.empty() || (bytes[0] == 0 && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+  if (!zeros) return write_all(to, bytes, path);
+  if (::lseek(to, static_cast<off_t>(bytes.size()), SEEK_CUR) < 0) return io_error("seek", path);
   return {};
 }
 

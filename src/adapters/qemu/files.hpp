@@ -22,6 +22,8 @@ Status sync_folder(const std::string& path);
 Result<UniqueFd> open_folder(const std::string& path);
 /// Copies the rest of `from`; blocks of zeros become holes. More than `most` bytes: "image.too_large".
 Status copy_sparse(int from, int to, std::int64_t most, const std::string& path);
+/// Writes at the file's position; zeros become a hole, so the file's end must be set when all is written.
+Status write_sparse(int to, std::string_view bytes, const std::string& path);
 /// Lower-case hex digest of a file that nobody else changes meanwhile.
 Result<std::string> sha256_of_file(const std::string& path);
 

@@ -69,6 +69,13 @@ class RealGuest : public testing::Test {
     const auto started = server->wait(qemu().start(wanted));
     ASSERT_TRUE(started) << started.error().to_string();
   }
+  Result<ImageFile> take(const std::string& file, ImageFormat format, const Uuid& id) {
+    return server->wait(qemu().import_image({id, file, format}, [](std::int64_t, std::int64_t) { return go_on(); }));
+  }
+  static asio::awaitable<bool> go_on() { co_return true; }
+  static asio::awaitable<void> take_turns(int& turns) {
+    for (;; ++turns) co_await sleep_for(1ms);
+  }
   /// Looks again until it holds; false after 40 s.
   bool becomes(const Uuid& id, const std::function<bool(const GuestObservation&)>& holds) {
     const auto end = std::chrono::steady_clock::now() + 40s;
@@ -536,16 +543,53 @@ TEST_F(RealGuest, APanicIsSeenAndAResetHealsIt) {
   ASSERT_TRUE(becomes(wanted.id, [](const auto& now) { return now.power == Power::kRunning && now.booted_at; }));
 }
 
+TEST_F(RealGuest, ALargeImportLetsTheLoopGoOnAndCanBeCancelled) {
+  const auto source = options.data_folder + "/import/large.raw";
+  std::ofstream{source};
+  std::filesystem::resize_file(source, std::int64_t{2} << 30);
+  std::vector<std::int64_t> told;
+  std::int64_t stop_at = std::int64_t{1} << 30;
+  const auto tell = [&](std::int64_t done) -> asio::awaitable<bool> {
+    told.push_back(done);
+    co_return done < stop_at;
+  };
+  const ImageProgress progress = [&](std::int64_t done, std::int64_t) { return tell(done); };
+  const auto cancelled = server->wait(qemu().import_image({ids.next(), "large.raw", ImageFormat::kRaw}, progress));
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().reason(), "image.cancelled");
+  EXPECT_TRUE(std::filesystem::is_empty(options.data_folder + "/images")) << "a cancelled import leaves nothing";
+  EXPECT_EQ(told.back(), stop_at);
+
+  // Whatever else the loop has to do gets its turns while a piece is copied.
+  told.clear();
+  stop_at = std::int64_t{3} << 30;
+  int turns = 0;
+  TaskScope others(server->io.get_executor(), "others");
+  others.spawn("turns", take_turns(turns));
+  const auto imported = server->wait(qemu().import_image({ids.next(), "large.raw", ImageFormat::kRaw}, progress));
+  server->wait(others.stop());
+  ASSERT_TRUE(imported) << imported.error().to_string();
+  EXPECT_EQ(imported->size_bytes, std::int64_t{2} << 30);
+  EXPECT_EQ(imported->sha256, "a7c744c13cc101ed66c29f672f92455547889cc586ce6d44fe76ae824958ea51")
+      << "the digest of 2 GiB of zeros";
+  EXPECT_EQ(told.size(), 65u) << "told before each piece of 32 MiB";
+  EXPECT_GT(turns, 65);
+  struct stat info{};
+  ASSERT_EQ(::stat(imported->disk_path.c_str(), &info), 0);
+  EXPECT_LT(std::int64_t{info.st_blocks} * 512, 1 << 20) << "holes stay holes";
+}
+
 TEST_F(RealGuest, AnImportedDiskOutlivesItsImage) {
   // The guest's disk is a copy-on-write child of an imported image; its firmware finds nothing to boot, which is enough
   // to see that QEMU takes disk and image.
   std::ofstream(options.data_folder + "/import/disk.raw") << std::string(1 << 20, '\0') << std::string(512, 'x');
-  const auto imported = server->wait(qemu().import_image("disk.raw", ImageFormat::kRaw));
+  const auto id = ids.next();
+  const auto imported = take("disk.raw", ImageFormat::kRaw, id);
   ASSERT_TRUE(imported) << imported.error().to_string();
   auto wanted = spec();
   wanted.image = *imported;
   ASSERT_TRUE(server->wait(qemu().provision(wanted)));
-  ASSERT_TRUE(server->wait(qemu().remove_image(imported->sha256)));
+  ASSERT_TRUE(server->wait(qemu().remove_image(id)));
   EXPECT_FALSE(std::filesystem::exists(imported->disk_path));
   const auto started = server->wait(qemu().start(wanted));
   ASSERT_TRUE(started) << started.error().to_string() << started.error().internal();

@@ -43,6 +43,8 @@ struct Options {
   std::int64_t console_log_max = 1 << 20;
   std::int64_t image_max_bytes = std::int64_t{20} << 30;
   std::int64_t image_max_virtual_bytes = std::int64_t{1} << 40;
+  /// What an import leaves free on the host's disk: the guests there need it to go on.
+  std::int64_t image_disk_reserve = std::int64_t{512} << 20;
   /// QMP: from connecting to the greeting, and from a command to its answer.
   std::chrono::milliseconds greeting_limit = std::chrono::seconds(5);
   std::chrono::milliseconds answer_limit = std::chrono::seconds(5);

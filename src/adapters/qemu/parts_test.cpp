@@ -421,38 +421,94 @@ class Import : public Parts {
     const auto done = run_command(program, 30s);
     ASSERT_TRUE(done && done->status.success()) << done->out;
   }
-  std::string reason(const std::string& file, ImageFormat format) const {
-    const auto imported = store().import(file, format);
+  Result<compute::ImageFile> take(const std::string& file, ImageFormat format, std::optional<Uuid> id = {}) {
+    auto import = store().import({id ? *id : ids.next(), file, format});
+    PHX_CHECK(import.begin());
+    while (!import.complete()) PHX_CHECK(import.copy_piece());
+    return import.finish();
+  }
+  std::string reason(const std::string& file, ImageFormat format) {
+    const auto imported = take(file, format);
     const auto left = std::distance(std::filesystem::directory_iterator(folder + "/images"), {});
     EXPECT_EQ(left, imported ? 1 : 0) << "a refused image leaves nothing";
     return imported ? "imported" : imported.error().reason();
   }
+  std::ptrdiff_t stored() const { return std::distance(std::filesystem::directory_iterator(folder + "/images"), {}); }
   Options options;
+  SystemClock clock;
+  SeededRandom random{7};
+  UuidSource ids{clock, random};
 };
 
-TEST_F(Import, TakesAQcow2AndARawImageByContent) {
+TEST_F(Import, TakesAQcow2AndARawImageWithTheirDigests) {
   qemu_img({"create", "-q", "-f", "qcow2", "good", "16M"});
-  const auto first = store().import("good", ImageFormat::kQcow2);
+  const auto id = ids.next();
+  const auto first = take("good", ImageFormat::kQcow2, id);
   ASSERT_TRUE(first) << first.error().to_string();
   EXPECT_EQ(first->virtual_bytes, 16 << 20);
-  EXPECT_EQ(first->disk_path, folder + "/images/" + first->sha256 + ".qcow2");
+  EXPECT_EQ(first->disk_path, folder + "/images/" + id.to_string() + ".qcow2");
   EXPECT_EQ(first->sha256, sha256_of_file(folder + "/import/good").value());
   struct stat info{};
   ASSERT_EQ(::stat(first->disk_path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0444U);
-  EXPECT_EQ(store().import("good", ImageFormat::kQcow2)->disk_path, first->disk_path);
 
   std::ofstream(folder + "/import/raw") << std::string(1 << 20, '\0') << std::string(512, 'x');
-  const auto raw = store().import("raw", ImageFormat::kRaw);
+  const auto raw = take("raw", ImageFormat::kRaw);
   ASSERT_TRUE(raw) << raw.error().to_string();
   EXPECT_EQ(raw->virtual_bytes, (1 << 20) + 512);
   ASSERT_EQ(::stat(raw->disk_path.c_str(), &info), 0);
   EXPECT_LT(std::int64_t{info.st_blocks} * 512, 1 << 20) << "zeros take no room";
 
-  EXPECT_TRUE(store().remove(first->sha256));
-  EXPECT_TRUE(store().remove(first->sha256));
+  EXPECT_TRUE(store().remove(id));
+  EXPECT_TRUE(store().remove(id));
   EXPECT_FALSE(std::filesystem::exists(first->disk_path));
-  EXPECT_EQ(store().remove("../../etc").error().reason(), "image.bad_name");
+  EXPECT_EQ(stored(), 1) << "another image goes with it";
+}
+
+TEST_F(Import, WhatIsInItsPlaceNeedsItsSourceNoMore) {
+  qemu_img({"create", "-q", "-f", "qcow2", "good", "16M"});
+  const auto id = ids.next();
+  const auto first = take("good", ImageFormat::kQcow2, id);
+  ASSERT_TRUE(first);
+  std::filesystem::remove(folder + "/import/good");
+  const auto again = take("good", ImageFormat::kQcow2, id);
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_EQ(again->sha256, first->sha256);
+  EXPECT_EQ(again->virtual_bytes, first->virtual_bytes);
+  EXPECT_EQ(again->size_bytes, first->size_bytes);
+}
+
+TEST_F(Import, AnAbandonedCopyLeavesNothingAndAKilledOneIsBegunAnew) {
+  options.image_max_bytes = 80 << 20;
+  options.image_max_virtual_bytes = 80 << 20;
+  std::filesystem::resize_file((std::ofstream(folder + "/import/big"), folder + "/import/big"), 70 << 20);
+  const auto id = ids.next();
+  {
+    auto import = store().import({id, "big", ImageFormat::kRaw});
+    ASSERT_TRUE(import.begin());
+    ASSERT_TRUE(import.copy_piece());
+    EXPECT_EQ(import.done(), 32 << 20);
+    EXPECT_EQ(import.total(), 70 << 20);
+    EXPECT_FALSE(import.complete());
+    EXPECT_EQ(stored(), 1);
+  }
+  EXPECT_EQ(stored(), 0);
+  const auto half = folder + "/images/.import-" + id.to_string();
+  std::filesystem::create_directory(half);
+  std::ofstream(half + "/copy") << "half";
+  const auto whole = take("big", ImageFormat::kRaw, id);
+  ASSERT_TRUE(whole) << whole.error().to_string();
+  EXPECT_EQ(whole->sha256, sha256_of_file(folder + "/import/big").value());
+  EXPECT_EQ(stored(), 1);
+  std::filesystem::create_directory(half);
+  store().clear_leftovers();
+  EXPECT_EQ(stored(), 1);
+}
+
+TEST_F(Import, AFullDiskIsSaidBeforeAnythingIsCopied) {
+  std::ofstream(folder + "/import/raw") << std::string(1 << 20, 'x');
+  options.image_disk_reserve = std::int64_t{1} << 60;
+  EXPECT_EQ(reason("raw", ImageFormat::kRaw), "hypervisor.disk_full");
 }
 
 TEST_F(Import, RefusesABackingFile) {

@@ -150,8 +150,8 @@ class QemuHypervisor::Impl {
   asio::awaitable<Result<GuestUsage>> usage(Uuid id);
   asio::awaitable<Result<std::unique_ptr<Console>>> open_console(Uuid id);
   asio::awaitable<Status> type(GuestPtr guest, std::string bytes);
-  asio::awaitable<Result<ImageFile>> import_image(std::string file, ImageFormat format);
-  asio::awaitable<Status> remove_image(std::string sha256);
+  asio::awaitable<Result<ImageFile>> import_image(ImageImport wanted, ImageProgress progress);
+  asio::awaitable<Status> remove_image(Uuid id);
   asio::awaitable<Result<AcceleratorProbe>> probe_accelerator(ImageFile micro);
 
   bool use_kvm() const {
@@ -728,8 +728,12 @@ asio::awaitable<Status> QemuHypervisor::Impl::reset(Uuid id) {
   PHX_CO_TRY(const bool running, co_await attach(guest));
   if (!running) co_return not_running();
   PHX_CO_TRY(const auto before, co_await status_of(guest));
-  const auto monitor = guest->process->monitor;
+  // It has powered off and is on its way out: there is nothing to reset.
+  if (power_of(before) == Power::kShutdown) co_return not_running();
+  const auto process = guest->process;
+  const auto monitor = process->monitor;
   PHX_CO_CHECK(co_await monitor->execute("system_reset"));
+  if (!process->shutdown_reason.empty()) co_return unknown("the guest powered off while it was reset");
   // A machine that crashed stays stopped after the reset unless told to go on; one paused by hand stays paused.
   if (const auto power = power_of(before); power == Power::kCrashed || power == Power::kIoError)
     PHX_CO_CHECK(co_await monitor->execute("cont"));
@@ -898,15 +902,23 @@ asio::awaitable<Status> QemuHypervisor::Impl::type(GuestPtr guest, std::string b
 
 // --- images and the accelerator
 
-asio::awaitable<Result<ImageFile>> QemuHypervisor::Impl::import_image(std::string file, ImageFormat format) {
+asio::awaitable<Result<ImageFile>> QemuHypervisor::Impl::import_image(ImageImport wanted, ImageProgress progress) {
   const auto turn = co_await import_turn_.lock();
-  co_return co_await on_pool(
-      [images = images_, file = std::move(file), format] { return images.import(file, format); });
+  // Shared with the pool's thread, which may still be at a piece when this coroutine is cancelled.
+  const auto task = std::make_shared<ImageStore::Import>(images_.import(std::move(wanted)));
+  PHX_CO_CHECK(co_await on_pool([task] { return task->begin(); }));
+  while (!task->complete()) {
+    if (!co_await progress(task->done(), task->total()))
+      co_return Error(Code::kCancelled, "image.cancelled", "The import was cancelled.");
+    PHX_CO_CHECK(co_await on_pool([task] { return task->copy_piece(); }));
+  }
+  PHX_CRASH_POINT("qemu.import.copied");
+  co_return co_await on_pool([task] { return task->finish(); });
 }
 
-asio::awaitable<Status> QemuHypervisor::Impl::remove_image(std::string sha256) {
+asio::awaitable<Status> QemuHypervisor::Impl::remove_image(Uuid id) {
   const auto turn = co_await import_turn_.lock();
-  co_return co_await on_pool([images = images_, sha256 = std::move(sha256)] { return images.remove(sha256); });
+  co_return co_await on_pool([images = images_, id] { return images.remove(id); });
 }
 
 asio::awaitable<Status> QemuHypervisor::Impl::boot_probe(GuestSpec spec) {
@@ -970,12 +982,10 @@ asio::awaitable<Result<GuestUsage>> QemuHypervisor::usage(Uuid id) { return impl
 asio::awaitable<Result<std::unique_ptr<Console>>> QemuHypervisor::open_console(Uuid id) {
   return impl_->open_console(id);
 }
-asio::awaitable<Result<ImageFile>> QemuHypervisor::import_image(std::string file, ImageFormat format) {
-  return impl_->import_image(std::move(file), format);
+asio::awaitable<Result<ImageFile>> QemuHypervisor::import_image(ImageImport wanted, ImageProgress progress) {
+  return impl_->import_image(std::move(wanted), std::move(progress));
 }
-asio::awaitable<Status> QemuHypervisor::remove_image(std::string sha256) {
-  return impl_->remove_image(std::move(sha256));
-}
+asio::awaitable<Status> QemuHypervisor::remove_image(Uuid id) { return impl_->remove_image(id); }
 asio::awaitable<Result<AcceleratorProbe>> QemuHypervisor::probe_accelerator(ImageFile micro) {
   return impl_->probe_accelerator(std::move(micro));
 }

@@ -52,8 +52,9 @@ class QemuHypervisor final : public compute::Hypervisor {
   asio::awaitable<Status> destroy(Uuid id) override;
   asio::awaitable<Result<compute::GuestUsage>> usage(Uuid id) override;
   asio::awaitable<Result<std::unique_ptr<compute::Console>>> open_console(Uuid id) override;
-  asio::awaitable<Result<compute::ImageFile>> import_image(std::string file, compute::ImageFormat format) override;
-  asio::awaitable<Status> remove_image(std::string sha256) override;
+  asio::awaitable<Result<compute::ImageFile>> import_image(compute::ImageImport wanted,
+                                                           compute::ImageProgress progress) override;
+  asio::awaitable<Status> remove_image(Uuid id) override;
   asio::awaitable<Result<compute::AcceleratorProbe>> probe_accelerator(compute::ImageFile micro) override;
   void on_event(std::function<void(const compute::GuestEvent&)> handler) override;
 

@@ -19,8 +19,6 @@ namespace {
 constexpr auto kSampleMax = std::chrono::minutes(5);
 constexpr std::size_t kSamplesMax = 10'000;
 
-std::int64_t to_mib(std::int64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; }
-
 std::string text(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
   return value && value->is_string() ? std::string(value->get_string()) : std::string();
@@ -45,7 +43,8 @@ void Compute::add_change(api::Registry& registry, std::string name, Intent inten
   });
 }
 
-void Compute::register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants) {
+void Compute::register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants,
+                            api::LiveConnections& live) {
   registry.mutation("createVirtualMachine", [this](api::MutationContext& context, json::object args) {
     return create(context, std::move(args));
   });
@@ -58,9 +57,12 @@ void Compute::register_with(api::Registry& registry, api::Router& router, api::T
   registry.mutation("importImage", [this](api::MutationContext& context, json::object args) {
     return import_image(context, std::move(args));
   });
+  registry.mutation("deleteImage", [this](api::MutationContext& context, json::object args) {
+    return delete_image(context, std::move(args));
+  });
   registry.field("VirtualMachine.usage", {"id", "state"}, [this](api::FieldBatch& batch) { return usage(batch); });
   router.upgrade("/console/:id", api::Auth::kRequired,
-                 [this, &tenants](api::HttpCall call) { return console(std::move(call), tenants); });
+                 [this, &tenants, &live](api::HttpCall call) { return console(std::move(call), tenants, live); });
 }
 
 asio::awaitable<Result<json::object>> Compute::create(api::MutationContext& context, json::object args) {
@@ -75,6 +77,10 @@ asio::awaitable<Result<json::object>> Compute::create(api::MutationContext& cont
   PHX_CO_TRY(const pg::Rows images, co_await tx.execute(sql::compute::image_by_name, pg::Params::of(input.image)));
   if (images.empty())
     co_return not_found("image.not_found", "There is no image of that name.").with_field("input.image");
+  if (images.get<std::string_view>(0, "state") != "READY")
+    co_return Error(Code::kFailedPrecondition, "image.not_ready", "This image has not been imported yet.")
+        .with_field("input.image")
+        .with_next_action("Wait for its import, or choose another image.");
   if (input.memory_mib < images.get<std::int32_t>(0, "min_memory_mib"))
     co_return invalid_argument("vm.bad_size", "input.memoryMib",
                                "This image needs at least " +
@@ -99,6 +105,8 @@ asio::awaitable<Result<json::object>> Compute::create(api::MutationContext& cont
   row.add_json(std::string_view(port_forwards_json(input.port_forwards)));
   row.add(request.principal.actor());
   if (auto inserted = co_await tx.execute(sql::compute::machine_insert, std::move(row)); !inserted) {
+    if (pg::violates(inserted.error(), "virtual_machines_image_id_fkey"))  // deleted meanwhile
+      co_return not_found("image.not_found", "There is no image of that name.").with_field("input.image");
     if (pg::violates(inserted.error(), "virtual_machines_tenant_id_name_key"))
       co_return Error(Code::kAlreadyExists, "vm.name_taken", "The tenant has a machine of that name already.")
           .with_field("input.name")
@@ -158,28 +166,63 @@ asio::awaitable<Result<json::object>> Compute::import_image(api::MutationContext
   const std::string format_name = text(input, "format");
   if (format_name != "qcow2" && format_name != "raw")
     co_return invalid_argument("image.bad_format", "input.format", "qcow2 or raw.");
-  auto imported = co_await hypervisor_.import_image(text(input, "file"),
-                                                    format_name == "raw" ? ImageFormat::kRaw : ImageFormat::kQcow2);
-  if (!imported) co_return std::move(imported).error().with_field("input.file");
-  const std::int64_t gib = (imported->virtual_bytes + (std::int64_t{1} << 30) - 1) >> 30;
-  auto row = pg::Params::of(context.ids().next(), name, text(input, "description"), format_name, imported->sha256,
-                            to_mib(imported->size_bytes), imported->size_bytes, imported->virtual_bytes, 256,
-                            static_cast<std::int32_t>(std::max<std::int64_t>(gib, 1)), imported->disk_path,
-                            imported->kernel_path, imported->initrd_path, true);
-  PHX_CO_TRY(const pg::Rows rows, co_await context.tx().execute(sql::compute::image_upsert, std::move(row)));
+  const std::string file = text(input, "file");
+  if (!is_import_file(file))
+    co_return invalid_argument("image.bad_name", "input.file", "Give the plain name of a file in the import folder.");
+  auto& tx = context.tx();
+  auto row = pg::Params::of(context.ids().next(), name, text(input, "description"), format_name, file);
+  PHX_CO_TRY(const pg::Rows rows, co_await tx.execute(sql::compute::image_import, std::move(row)));
   if (rows.empty())
     co_return Error(Code::kAlreadyExists, "image.name_taken", "There is an image of that name already.")
-        .with_field("input.name");
+        .with_field("input.name")
+        .with_next_action("Choose another name.");
   const Uuid id = rows.get<Uuid>(0, 0);
-  context.audit("Image", id, nullptr, json::object{{"name", name}, {"sha256", imported->sha256}});
-  co_return json::object{{"image", id.to_string()}};
+
+  engine::NewOperation operation;
+  operation.id = context.ids().next();
+  operation.kind = "image.import";
+  operation.object_type = kImageType;
+  operation.object_id = id;
+  operation.object_name = name;
+  operation.first_step = "Waiting for a worker";
+  operation.requested_by = context.request().principal.actor();
+  operation.work_queue = kImageQueue;
+  operation.work_key = id.to_string();
+  operation.time_allowed = std::chrono::hours(6);
+  const Uuid operation_id = operation.id;
+  PHX_CO_CHECK(co_await engine::create_operation(tx, std::move(operation)));
+  PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kImageQueue), id.to_string(), {}, {}, "{}"}));
+  context.audit(std::string(kImageType), id, nullptr,
+                json::object{{"name", name}, {"file", file}, {"format", format_name}});
+  co_return json::object{{"image", id.to_string()}, {"operation", operation_id.to_string()}};
+}
+
+asio::awaitable<Result<json::object>> Compute::delete_image(api::MutationContext& context, json::object args) {
+  const auto id = Uuid::parse(text(args, "id"));
+  auto& tx = context.tx();
+  pg::Rows rows;
+  if (id) { PHX_CO_TRY(rows, co_await tx.execute(sql::compute::image_lock, pg::Params::of(*id))); }
+  if (rows.empty()) co_return not_found("image.not_found", "There is no such image.").with_field("id");
+  if (!rows.get<bool>(0, "imported"))
+    co_return Error(Code::kFailedPrecondition, "image.built_in", "This image comes with the server.").with_field("id");
+  if (auto deleted = co_await tx.execute(sql::compute::image_delete, pg::Params::of(*id)); !deleted) {
+    if (pg::violates(deleted.error(), "virtual_machines_image_id_fkey"))
+      co_return Error(Code::kConflict, "image.in_use", "Machines have been made from this image.")
+          .with_field("id")
+          .with_next_action("Delete those machines first.");
+    co_return deleted.error();
+  }
+  // Its files go, and an import on its way ends, in the worker's hands.
+  PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kImageQueue), id->to_string(), {}, {}, "{}"}));
+  context.audit(std::string(kImageType), *id, json::object{{"name", rows.get<std::string>(0, "name")}}, nullptr);
+  co_return json::object{{"id", id->to_string()}};
 }
 
 asio::awaitable<Status> Compute::ensure_image(std::string name, std::string description, ImageFile image,
                                               UuidSource& ids) {
   auto row = pg::Params::of(ids.next(), name, description, to_string(image.format), image.sha256,
-                            to_mib(image.size_bytes), image.size_bytes, image.virtual_bytes, 96, 1, image.disk_path,
-                            image.kernel_path, image.initrd_path, false);
+                            whole_mib(image.size_bytes), image.size_bytes, image.virtual_bytes, 96, 1, image.disk_path,
+                            image.kernel_path, image.initrd_path);
   PHX_CO_TRY(const pg::Rows rows,
              co_await database_.execute(pg::Scope::worker(), sql::compute::image_upsert, std::move(row),
                                         Deadline::after(std::chrono::seconds(10))));

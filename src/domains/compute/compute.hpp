@@ -4,7 +4,8 @@
 /// call.
 ///
 /// Errors: "vm.not_found", "vm.name_taken", "vm.bad_name", "vm.deleting", "vm.not_running", "image.not_found",
-/// "vm.port_taken", "quota.exceeded", and those of the hypervisor port.
+/// "image.not_ready", "image.name_taken", "image.bad_name", "image.bad_format", "image.in_use", "image.built_in",
+/// "vm.port_taken", "quota.exceeded". What only the host can tell fails the operation.
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
@@ -13,6 +14,7 @@
 #include <optional>
 #include <string>
 
+#include "api/live_connections.hpp"
 #include "api/middleware.hpp"
 #include "api/registry.hpp"
 #include "base/clock.hpp"
@@ -21,6 +23,7 @@
 #include "base/task_scope.hpp"
 #include "base/uuid.hpp"
 #include "domains/compute/hypervisor.hpp"
+#include "domains/compute/image_worker.hpp"
 #include "domains/compute/intent.hpp"
 #include "domains/compute/reconciler.hpp"
 #include "engine/work_queue.hpp"
@@ -30,8 +33,11 @@ namespace phx::compute {
 
 /// The queue of machines to reconcile; a key is a machine's id.
 inline constexpr std::string_view kMachineQueue = "compute.machine";
-/// The SDL type, in events, operations and audit rows.
+/// The queue of images to import or to remove; a key is an image's id.
+inline constexpr std::string_view kImageQueue = "compute.image";
+/// The SDL types, in events, operations and audit rows.
 inline constexpr std::string_view kMachineType = "VirtualMachine";
+inline constexpr std::string_view kImageType = "Image";
 
 /// What a watcher is told about a machine, in the transaction that changes it: so a signal is neither lost nor early.
 struct MachineSignal {
@@ -74,7 +80,8 @@ class Compute {
   Compute(pg::Database& database, Hypervisor& hypervisor, const Clock& clock, ComputeSettings settings);
 
   /// Mutations, computed fields, and the console's WebSocket route.
-  void register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants);
+  void register_with(api::Registry& registry, api::Router& router, api::TenantDirectory& tenants,
+                     api::LiveConnections& live);
 
   /// Puts a locally built image into the catalogue, or refreshes it. For start-up.
   asio::awaitable<Status> ensure_image(std::string name, std::string description, ImageFile image, UuidSource& ids);
@@ -84,8 +91,10 @@ class Compute {
   asio::awaitable<Result<boost::json::object>> change(api::MutationContext& context, Intent intent,
                                                       boost::json::object args);
   asio::awaitable<Result<boost::json::object>> import_image(api::MutationContext& context, boost::json::object args);
+  asio::awaitable<Result<boost::json::object>> delete_image(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<std::vector<boost::json::value>>> usage(api::FieldBatch& batch);
-  asio::awaitable<net::UpgradeDecision> console(api::HttpCall call, api::TenantDirectory& tenants);
+  asio::awaitable<net::UpgradeDecision> console(api::HttpCall call, api::TenantDirectory& tenants,
+                                                api::LiveConnections& live);
   void add_change(api::Registry& registry, std::string name, Intent intent);
 
   pg::Database& database_;
@@ -105,7 +114,7 @@ class MachineWorker {
   MachineWorker(pg::Database& database, Hypervisor& hypervisor, MachineWatcher& watcher, const Clock& clock,
                 ComputeSettings settings);
 
-  /// Adds the queue to the worker.
+  /// Adds the queues of machines and of images to the worker.
   void work_with(engine::Worker& worker);
   /// Enqueues every machine now and then, and at once when the hypervisor hints at a change. Until cancelled.
   asio::awaitable<void> probe();
@@ -133,6 +142,7 @@ class MachineWorker {
   MachineWatcher& watcher_;
   const Clock& clock_;
   ComputeSettings settings_;
+  ImageWorker images_;
   std::vector<Uuid> hints_;
   std::unique_ptr<asio::steady_timer> wake_;
 };

@@ -152,6 +152,27 @@ TEST_F(ComputeTest, StartsStopsAndForgets) {
   EXPECT_EQ(db.value("select count(*) from phoenix.work_queue where queue = 'compute.machine'"), "0");
 }
 
+TEST_F(ComputeTest, AStartRightAfterAStopHolds) {
+  EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
+  host.guests.at(machine).slow = true;
+  const Uuid stop = ask(Intent::kStop);
+  EXPECT_TRUE(becomes("select power_pressed_at is not null from phoenix.virtual_machines"));
+  while (!host.guests.at(machine).pressed) db.run(sleep_for(1ms));
+  const Uuid start = ask(Intent::kStart);
+  EXPECT_TRUE(
+      becomes("select step = 'waiting whether the guest obeys the earlier stop' from phoenix.operations "
+              "where id = '" +
+              start.to_string() + "'"));
+  host.obey(machine);
+  EXPECT_TRUE(operation_is(start, "SUCCEEDED"));
+  EXPECT_TRUE(operation_is(stop, "CANCELLED"));
+  EXPECT_TRUE(machine_is("RUNNING"));
+  EXPECT_EQ(host.guests.at(machine).starts, 2);
+  EXPECT_EQ(db.value("select desired_state || ' ' || (power_pressed_at is null)::text from phoenix.virtual_machines"),
+            "RUNNING true");
+  EXPECT_EQ(std::ranges::count(watcher.heard, "RUNNING>LOST"), 0);
+}
+
 TEST_F(ComputeTest, ADeafGuestLosesItsPlugAfterTheGrace) {
   EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
   host.guests.at(machine).deaf = true;
@@ -266,6 +287,126 @@ TEST_F(ComputeTest, AfterTheHostsStartWhatWasMeantToRunRuns) {
   worker.nudge();
   EXPECT_TRUE(becomes("select count(*) = 2 from phoenix.operations where state = 'SUCCEEDED'"));
   EXPECT_EQ(host.guests.at(machine).starts, 2);
+}
+
+class ImageTest : public ComputeTest {
+ protected:
+  /// As importImage stores it; the operation.
+  Uuid import() {
+    const auto work = [&]() -> asio::awaitable<Result<Uuid>> {
+      PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::platform(), Deadline::after(5s)));
+      PHX_CO_TRY(const pg::Rows rows,
+                 co_await tx.execute(sql::compute::image_import,
+                                     pg::Params::of(ids.next(), std::string("disk"), std::string(),
+                                                    std::string("qcow2"), std::string("d.qcow2"))));
+      image = rows.get<Uuid>(0, 0);
+      engine::NewOperation operation;
+      operation.id = ids.next();
+      operation.kind = "image.import";
+      operation.object_type = kImageType;
+      operation.object_id = image;
+      operation.object_name = "disk";
+      operation.first_step = "Waiting for a worker";
+      operation.requested_by = "ada";
+      operation.work_queue = kImageQueue;
+      operation.work_key = image.to_string();
+      const Uuid id = operation.id;
+      PHX_CO_CHECK(co_await engine::create_operation(tx, std::move(operation)));
+      PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kImageQueue), image.to_string(), {}, {}, "{}"}));
+      PHX_CO_CHECK(co_await tx.commit());
+      co_return id;
+    };
+    const auto operation = db.run(work());
+    if (!operation) throw std::runtime_error(operation.error().to_string());
+    worker.nudge();
+    return *operation;
+  }
+  Status ask_for(asio::awaitable<Result<engine::Operation>> (*what)(pg::Transaction&, Uuid), Uuid operation) {
+    const auto work = [&]() -> asio::awaitable<Status> {
+      PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::platform(), Deadline::after(5s)));
+      PHX_CO_CHECK(co_await what(tx, operation));
+      co_return co_await tx.commit();
+    };
+    const Status done = db.run(work());
+    worker.nudge();
+    return done;
+  }
+  std::string row(const std::string& columns) {
+    return db.value("select concat_ws(' ', " + columns + ") from phoenix.images where name = 'disk'");
+  }
+  ::testing::AssertionResult no_work_is_left() {
+    return becomes("select count(*) = 0 from phoenix.work_queue where queue = 'compute.image'");
+  }
+  Uuid image;
+};
+
+TEST_F(ImageTest, AnImportEndsReady) {
+  EXPECT_TRUE(operation_is(import(), "SUCCEEDED"));
+  EXPECT_EQ(row("state, size_mib, min_disk_gib, left(sha256, 2), disk_path"),
+            "READY 4 2 bb /images/" + image.to_string());
+  EXPECT_TRUE(host.images.contains(image));
+  EXPECT_TRUE(no_work_is_left());
+}
+
+TEST_F(ImageTest, ACancelledImportLeavesNoFileAndItsNameIsFree) {
+  host.import_pieces = 1'000'000;
+  const Uuid first = import();
+  EXPECT_TRUE(becomes("select step like 'copying: % of % MiB' and progress > 0 from phoenix.operations where id = '" +
+                      first.to_string() + "'"));
+  EXPECT_EQ(row("state"), "IMPORTING");
+  ASSERT_TRUE(ask_for(&engine::request_cancel, first));
+  EXPECT_TRUE(operation_is(first, "CANCELLED"));
+  EXPECT_EQ(row("state, state_reason"), "FAILED The import was cancelled.");
+  EXPECT_TRUE(host.images.empty());
+  EXPECT_TRUE(no_work_is_left());
+  host.import_pieces = 1;
+  EXPECT_TRUE(operation_is(import(), "SUCCEEDED"));
+  EXPECT_EQ(row("state, state_reason"), "READY");
+}
+
+TEST_F(ImageTest, ARefusedFileFailsWithItsReasonAndRetryTakesItUp) {
+  host.fail_next("import_image", invalid_argument("image.backing_file", "file", "It depends on a backing file."));
+  const Uuid first = import();
+  EXPECT_TRUE(operation_is(first, "FAILED"));
+  EXPECT_EQ(row("state, state_reason"), "FAILED It depends on a backing file.");
+  EXPECT_TRUE(host.images.empty()) << "what the attempt left is removed";
+  ASSERT_TRUE(ask_for(&engine::request_retry, first));
+  EXPECT_TRUE(operation_is(first, "SUCCEEDED"));
+  EXPECT_EQ(row("state"), "READY");
+}
+
+TEST_F(ImageTest, APassingFaultOfTheHostIsTriedAgain) {
+  host.fail_next("import_image", Error(Code::kUnavailable, "pool.busy", "The server is busy."));
+  const Uuid first = import();
+  EXPECT_TRUE(
+      becomes("select reason = 'The server is busy.' from phoenix.operations where id = '" + first.to_string() + "'"));
+  EXPECT_TRUE(operation_is(first, "SUCCEEDED"));
+}
+
+TEST_F(ImageTest, AnImportOutOfTimeIsGivenUpWithItsFiles) {
+  host.import_pieces = 1'000'000;
+  const Uuid first = import();
+  EXPECT_TRUE(becomes("select progress > 0 from phoenix.operations where id = '" + first.to_string() + "'"));
+  db.exec("update phoenix.operations set deadline_at = phoenix.now() where id = '" + first.to_string() + "'");
+  const auto swept = db.run(engine::expire_overdue_operations(db.database()));
+  ASSERT_TRUE(swept);
+  EXPECT_TRUE(becomes("select state = 'FAILED' from phoenix.images where name = 'disk'"));
+  EXPECT_TRUE(operation_is(first, "FAILED"));
+  EXPECT_TRUE(host.images.empty());
+}
+
+TEST_F(ImageTest, ADeletedImageTakesItsFilesWithIt) {
+  EXPECT_TRUE(operation_is(import(), "SUCCEEDED"));
+  db.exec("delete from phoenix.images where name = 'disk'");
+  const auto wake = [&]() -> asio::awaitable<Status> {
+    PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::platform(), Deadline::after(5s)));
+    PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kImageQueue), image.to_string(), {}, {}, "{}"}));
+    co_return co_await tx.commit();
+  };
+  ASSERT_TRUE(db.run(wake()));
+  worker.nudge();
+  EXPECT_TRUE(no_work_is_left());
+  EXPECT_TRUE(host.images.empty());
 }
 
 TEST_F(ComputeTest, AnotherTenantsMachineIsNotThere) {

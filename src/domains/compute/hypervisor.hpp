@@ -55,6 +55,16 @@ struct ImageFile {
   ImageKind kind() const { return format == ImageFormat::kMicro ? ImageKind::kKernel : ImageKind::kDisk; }
 };
 
+/// An image to take in, under an identity chosen before the first attempt: whatever any attempt left behind is found
+/// again by it.
+struct ImageImport {
+  Uuid id;
+  std::string file;  ///< plain name of a file in the operator's import folder
+  ImageFormat format = ImageFormat::kQcow2;
+};
+/// Told between the pieces of a long copy, in bytes; false ends the import with "image.cancelled".
+using ImageProgress = std::function<asio::awaitable<bool>(std::int64_t done, std::int64_t total)>;
+
 enum class Protocol : std::uint8_t { kTcp, kUdp };
 
 /// A port of the host's loopback address that leads to a port of the guest. Takes effect at the next start.
@@ -191,12 +201,14 @@ class Hypervisor {
   virtual asio::awaitable<Result<std::unique_ptr<Console>>> open_console(Uuid id) = 0;
 
   /// Copies a disk image out of the operator's import folder into the image store, checked: the format is the declared
-  /// one, no backing file, no external data file, no larger than allowed. `file` is a plain name. The result's paths
-  /// stay valid until remove_image(); guests made from it do not need it any more. Importing the same bytes again gives
-  /// the same paths. Errors: "image.not_found", "image.bad_name", "image.bad_format", "image.backing_file",
-  /// "image.data_file", "image.too_large", "image.unreadable".
-  virtual asio::awaitable<Result<ImageFile>> import_image(std::string file, ImageFormat format) = 0;
-  virtual asio::awaitable<Status> remove_image(std::string sha256) = 0;
+  /// one, no backing file, no external data file, no larger than allowed. The result's paths stay valid until
+  /// remove_image(); guests made from it do not need it any more. An image that an earlier attempt has put in its place
+  /// is not copied again; a half copy is begun anew. Errors: "image.not_found", "image.bad_name", "image.bad_format",
+  /// "image.backing_file", "image.data_file", "image.too_large", "image.unreadable", "image.cancelled",
+  /// "hypervisor.disk_full".
+  virtual asio::awaitable<Result<ImageFile>> import_image(ImageImport wanted, ImageProgress progress) = 0;
+  /// Removes the image and what attempts to import it have left.
+  virtual asio::awaitable<Status> remove_image(Uuid id) = 0;
 
   /// Boots a throw-away guest of this kernel image with the fast accelerator, if there is one, and says whether it came
   /// up. Changes what guests are started with only when the adapter was told to choose for itself.
@@ -205,6 +217,12 @@ class Hypervisor {
   /// One handler, called on the I/O thread; set it before guests are adopted.
   virtual void on_event(std::function<void(const GuestEvent&)> handler) = 0;
 };
+
+/// What may name a file of the import folder: never a path out of it, nor something hidden.
+constexpr bool is_import_file(std::string_view file) {
+  return !file.empty() && file.size() <= 255 && file.front() != '.' && file.find('/') == file.npos &&
+         file.find('\0') == file.npos;
+}
 
 constexpr std::string_view to_string(ImageFormat format) {
   switch (format) {

@@ -8,11 +8,11 @@ namespace phx::compute {
 namespace json = boost::json;
 namespace {
 
-// Room for a few guests' worth more than any single host has; what a tenant may use is its quota's business.
-constexpr std::int64_t kVcpusMax = 1024;
+// What the hypervisor takes; what a tenant may use is its quota's business.
+constexpr std::int64_t kVcpusMax = 64;
 constexpr std::int64_t kMemoryMibMin = 64;
 constexpr std::int64_t kMemoryMibMax = 2'097'152;
-constexpr std::int64_t kDiskGibMax = 102'400;
+constexpr std::int64_t kDiskGibMax = 65'536;
 constexpr std::size_t kUserDataMax = 16'384;
 constexpr std::size_t kSshKeysMax = 32;
 constexpr std::size_t kSshKeyMax = 8'192;

@@ -14,6 +14,9 @@ namespace phx::compute {
 /// A host name, RFC 1123 in lower case: [a-z0-9-], 1 to 63, no hyphen at either end. "vm.bad_name".
 Status check_machine_name(std::string_view name, std::string field);
 
+/// Bytes as MiB, rounded up.
+constexpr std::int64_t whole_mib(std::int64_t bytes) { return (bytes + (1 << 20) - 1) >> 20; }
+
 struct MachineInput {
   std::string name;
   std::string image;

@@ -89,6 +89,7 @@ struct MachineWorker::Row {
     m.force_stop = row.get<bool>("force_stop");
     m.provisioned = row.get<bool>("provisioned");
     m.stop_pressed_at = row.get<std::optional<Instant>>("stop_pressed_at");
+    m.power_pressed_at = row.get<std::optional<Instant>>("power_pressed_at");
     out.reason = row.get<std::optional<std::string>>("state_reason");
     out.next_action = row.get<std::optional<std::string>>("next_action");
     out.provider_state = row.get<std::optional<std::string>>("provider_state");
@@ -104,15 +105,21 @@ struct MachineWorker::Row {
     return a.desired == b.desired && a.state == b.state && a.start_generation == b.start_generation &&
            a.started_generation == b.started_generation && a.reset_generation == b.reset_generation &&
            a.reset_done_generation == b.reset_done_generation && a.force_stop == b.force_stop &&
-           a.provisioned == b.provisioned && a.stop_pressed_at == b.stop_pressed_at && reason == other.reason &&
-           next_action == other.next_action && provider_state == other.provider_state &&
-           observed_generation == other.observed_generation && booted_at == other.booted_at;
+           a.provisioned == b.provisioned && a.stop_pressed_at == b.stop_pressed_at &&
+           a.power_pressed_at == b.power_pressed_at && reason == other.reason && next_action == other.next_action &&
+           provider_state == other.provider_state && observed_generation == other.observed_generation &&
+           booted_at == other.booted_at;
   }
 };
 
 MachineWorker::MachineWorker(pg::Database& database, Hypervisor& hypervisor, MachineWatcher& watcher,
                              const Clock& clock, ComputeSettings settings)
-    : database_(database), hypervisor_(hypervisor), watcher_(watcher), clock_(clock), settings_(std::move(settings)) {
+    : database_(database),
+      hypervisor_(hypervisor),
+      watcher_(watcher),
+      clock_(clock),
+      settings_(std::move(settings)),
+      images_(database, hypervisor, clock) {
   hypervisor_.on_event([this](const GuestEvent& event) {
     log_event(LogLevel::kDebug, "guest.event", {{"vm", event.id.to_string()}, {"detail", event.detail}});
     hints_.push_back(event.id);
@@ -129,6 +136,7 @@ void MachineWorker::work_with(engine::Worker& worker) {
   worker.handle(
       std::string(kMachineQueue), [this](engine::WorkContext context) { return reconcile(std::move(context)); },
       options);
+  images_.work_with(worker);
 }
 
 asio::awaitable<Result<std::optional<MachineWorker::Row>>> MachineWorker::load(pg::Transaction& tx, Uuid id) {
@@ -146,7 +154,7 @@ asio::awaitable<Status> MachineWorker::store(pg::Transaction& tx, const Row& bef
   auto params = pg::Params::of(after.spec.id, to_string(m.desired), m.start_generation, m.started_generation,
                                m.reset_generation, m.reset_done_generation, m.force_stop, to_string(m.state),
                                after.reason, after.next_action, after.provider_state, m.provisioned,
-                               after.observed_generation, m.stop_pressed_at, after.booted_at);
+                               after.observed_generation, m.stop_pressed_at, after.booted_at, m.power_pressed_at);
   PHX_CO_TRY(const pg::Rows rows, co_await tx.execute(sql::compute::machine_store, std::move(params)));
   after.version = rows.get<std::int32_t>(0, 0);
   if (m.state != before.machine.state) {

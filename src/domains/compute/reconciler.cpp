@@ -107,7 +107,14 @@ Decision without_disk(const Machine& machine) {
   return act(Action::kProvision, MachineState::kProvisioning, "making the disk", 20);
 }
 
-Decision without_process(const Machine& machine, const GuestObservation& seen) {
+/// A press of ours that came at this process, or at the one that has just ended, not at an earlier one.
+bool pressed_within(const Machine& machine, const GuestObservation& seen, Instant now, Duration span) {
+  if (!machine.power_pressed_at || now - *machine.power_pressed_at >= span) return false;
+  return !seen.started_at || *seen.started_at <= *machine.power_pressed_at;
+}
+
+Decision without_process(const Machine& machine, const GuestObservation& seen, Instant now,
+                         const ReconcilePolicy& policy) {
   switch (machine.desired) {
     case DesiredState::kStopped: return settled(MachineState::kStopped);
     case DesiredState::kRunning:
@@ -116,8 +123,12 @@ Decision without_process(const Machine& machine, const GuestObservation& seen) {
   }
   if (machine.start_wanted()) return act(Action::kStart, MachineState::kStarting, "starting the guest", 60);
   if (seen.last_exit && seen.last_exit->expected) {
+    const bool obeyed = pressed_within(machine, seen, now, policy.press_remembered);
+    if (obeyed && machine.desired == DesiredState::kRunning)
+      return act(Action::kStart, MachineState::kStarting, "starting the guest again, which obeyed the earlier stop",
+                 60);
     Decision d = settled(MachineState::kStopped);
-    d.reason = "The guest powered itself off.";
+    d.reason = obeyed ? "The guest obeyed the earlier stop." : "The guest powered itself off.";
     d.new_desired = DesiredState::kStopped;
     return d;
   }
@@ -172,6 +183,8 @@ Decision with_process(const Machine& machine, const GuestObservation& seen, Inst
     case DesiredState::kPaused: return act(Action::kPause, machine.state, "pausing the guest", 50);
     case DesiredState::kRunning:
       if (machine.reset_wanted()) return act(Action::kReset, MachineState::kRunning, "resetting the guest", 50);
+      if (pressed_within(machine, seen, now, policy.press_awaited))
+        return wait(MachineState::kStopping, "waiting whether the guest obeys the earlier stop", 50, policy.poll_every);
       return settled(MachineState::kRunning);
     case DesiredState::kDeleted: break;
   }
@@ -214,7 +227,7 @@ Decision decide(const Machine& machine, const Result<GuestObservation>& seen, In
   }
   switch (seen->presence) {
     case Presence::kAbsent: return without_disk(machine);
-    case Presence::kDefined: return without_process(machine, *seen);
+    case Presence::kDefined: return without_process(machine, *seen, now, policy);
     case Presence::kRunning: return with_process(machine, *seen, now, policy);
   }
   std::unreachable();
@@ -229,15 +242,25 @@ Machine after_action(Machine machine, Action action, Instant now) {
       // A machine that has just been started needs no reset that was asked for before.
       machine.reset_done_generation = machine.reset_generation;
       machine.stop_pressed_at.reset();
+      machine.power_pressed_at.reset();
       break;
-    case Action::kReset: machine.reset_done_generation = machine.reset_generation; break;
+    case Action::kReset:
+      machine.reset_done_generation = machine.reset_generation;
+      machine.power_pressed_at.reset();
+      break;
     case Action::kPowerDown:
       if (!machine.stop_pressed_at || *machine.stop_pressed_at > now) machine.stop_pressed_at = now;
       break;
-    case Action::kKill: machine.stop_pressed_at.reset(); break;
+    case Action::kKill:
+      machine.stop_pressed_at.reset();
+      machine.power_pressed_at.reset();
+      break;
+    case Action::kResume:
+      // It could not obey while it was paused.
+      if (machine.power_pressed_at) machine.power_pressed_at = now;
+      break;
     case Action::kNone:
     case Action::kPause:
-    case Action::kResume:
     case Action::kDestroy:
     case Action::kForget: break;
   }
@@ -246,7 +269,7 @@ Machine after_action(Machine machine, Action action, Instant now) {
 
 Failure judge_failure(Action action, const Error& error) {
   Failure f;
-  f.retry = code_info(error.code()).retryable;
+  f.retry = code_info(error.code()).retryable || error.reason() == "guest.not_running";
   f.reason = error.message();
   f.next_action = error.next_action();
   if (!f.retry && f.next_action.empty())
@@ -288,6 +311,11 @@ Round begin_round(const Machine& stored, const std::vector<engine::Operation>& l
   // A settled machine has what was asked for, even if it was there before we could do it ourselves; one in trouble has
   // failed it, and it is not tried again by itself.
   if (round.at_rest()) drop_intents(machine);
+  // The clock was set back.
+  if (machine.power_pressed_at > now) machine.power_pressed_at = now;
+  // Noted before it is done: a press that we never hear of again may be obeyed.
+  if (decision.action == Action::kPowerDown) machine.power_pressed_at = now;
+  if (round.at_rest() && seen && seen->presence != Presence::kRunning) machine.power_pressed_at.reset();
 
   for (const auto& operation : live) {
     auto& events = round.operations.emplace_back(OperationChange{operation.id, operation.kind, {}}).events;
@@ -319,6 +347,8 @@ Machine fulfil(Machine stored, const Machine& round, Action action, Instant now)
   stored.started_generation = std::max(stored.started_generation, done.started_generation);
   stored.reset_done_generation = std::max(stored.reset_done_generation, done.reset_done_generation);
   if (stored.generation == round.generation) stored.stop_pressed_at = done.stop_pressed_at;
+  // About the process, not about an intent.
+  stored.power_pressed_at = done.power_pressed_at;
   return stored;
 }
 
@@ -338,6 +368,7 @@ FailedRound fail_round(Machine stored, const std::vector<engine::Operation>& liv
   out.machine = std::move(stored);
   if (!out.failure.retry) {
     out.machine = give_up(std::move(out.machine), seen);
+    if (action == Action::kStart) out.machine.power_pressed_at.reset();  // not started again for that reason, either
     if (out.machine.state == MachineState::kProvisioning || out.machine.state == MachineState::kStarting)
       out.machine.state = MachineState::kStopped;
   }

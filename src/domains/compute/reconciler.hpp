@@ -8,6 +8,9 @@
 /// - A guest that powers itself off is STOPPED, as if it had been asked to.
 /// - Stop presses the power button, presses again every few seconds (a booting guest may not listen yet), and pulls the
 ///   plug after the grace period or at once with force.
+/// - The latest word holds over a press that the guest has not obeyed yet: a start, resume or reboot after a stop waits
+///   a while for the guest to obey it and starts it again; one that obeys even later is started again, too. A press is
+///   forgotten with its process, with a reset, or after a time in which every guest should have obeyed.
 /// - Delete wins over everything. Of several operations that wait for one machine the newest counts.
 /// - An operation succeeds only by an observation made after it was taken up: what was seen before proves nothing.
 ///
@@ -55,7 +58,10 @@ struct Machine {
   int reset_done_generation = 0;
   bool force_stop = false;
   bool provisioned = false;
+  /// The first press of this stop: its grace counts from here.
   std::optional<Instant> stop_pressed_at;
+  /// The latest press of ours that this process may still obey, whatever is wanted by now.
+  std::optional<Instant> power_pressed_at;
 
   bool start_wanted() const { return start_generation > started_generation; }
   bool reset_wanted() const { return reset_generation > reset_done_generation; }
@@ -97,6 +103,10 @@ struct ReconcilePolicy {
   Duration stop_grace = std::chrono::seconds(30);
   Duration power_button_every = std::chrono::seconds(5);
   Duration poll_every = std::chrono::milliseconds(500);
+  /// How long a guest that shall run is watched for an earlier press before it counts as running.
+  Duration press_awaited = std::chrono::seconds(30);
+  /// A power-off so long after our press is taken for the guest's own wish.
+  Duration press_remembered = std::chrono::minutes(10);
 };
 
 /// `seen` is what the hypervisor told, or the error that it could not tell.
@@ -106,8 +116,9 @@ Decision decide(const Machine& machine, const Result<GuestObservation>& seen, In
 /// The machine's facts after the action succeeded.
 Machine after_action(Machine machine, Action action, Instant now);
 
-/// How a failed action goes on. A retryable error (the hypervisor is busy, its outcome unknown) is tried again with
-/// backoff; any other fails the operation, and the intent is dropped so that it is not tried for ever.
+/// How a failed action goes on. A guest that went off under our hands ("guest.not_running") is looked at again: what it
+/// means is decided from what is seen then. A retryable error (the hypervisor is busy, its outcome unknown) is tried
+/// again with backoff; any other fails the operation, and the intent is dropped so that it is not tried for ever.
 struct Failure {
   bool retry = false;
   std::string reason;

@@ -23,6 +23,21 @@ Result<GuestObservation> seen(Presence presence, Power power = Power::kOff) {
   return o;
 }
 
+engine::Operation operation(std::string kind, engine::OperationState state) {
+  engine::Operation o;
+  o.id.bytes[0] = static_cast<std::uint8_t>(kind.size());
+  o.kind = std::move(kind);
+  o.state = state;
+  o.deadline_at = kNow + 10min;
+  return o;
+}
+/// The state in which the round leaves an operation.
+engine::OperationState after(engine::Operation o, const OperationChange& change) {
+  for (const auto& event : change.events) o = engine::step(o, event, kNow).value();
+  return o.state;
+}
+using enum engine::OperationState;
+
 TEST(Reconciler, CreatesThenStartsThenRests) {
   Machine m;
   m.start_generation = 1;
@@ -81,6 +96,75 @@ TEST(Reconciler, StopPressesAgainAndPullsThePlugAfterTheGrace) {
   EXPECT_EQ(decide(m, running, kNow + 29s).again_after, 1s);
   EXPECT_EQ(decide(m, running, kNow + 30s).action, Action::kKill);
   EXPECT_EQ(decide(m, seen(Presence::kDefined), kNow + 31s).state, MachineState::kStopped);
+}
+
+TEST(Round, AStartRightAfterAStopOutlastsThePress) {
+  const auto running = seen(Presence::kRunning, Power::kRunning);
+  const auto stop = operation("vm.stop", kRunning);
+  Machine m = begin_round(wanted(DesiredState::kStopped), {stop}, running, kNow).machine;
+  EXPECT_EQ(m.power_pressed_at, kNow) << "noted before it is pressed";
+  m = fulfil(m, m, Action::kPowerDown, kNow);
+  m.desired = DesiredState::kRunning;  // the intent: sql/machine_intent.sql
+  m.generation += 1;
+  m.start_generation = m.generation;
+  m.stop_pressed_at.reset();
+  const auto start = operation("vm.start", kRunning);
+  const auto watching = begin_round(m, {start}, running, kNow + 1s);
+  EXPECT_EQ(watching.decision.action, Action::kNone);
+  EXPECT_FALSE(watching.at_rest()) << "it may still obey";
+  EXPECT_EQ(after(start, watching.operations.at(0)), kRunning);
+  auto off = seen(Presence::kDefined);
+  off->last_exit = GuestExit{kNow + 2s, std::nullopt, 0, true, "the guest powered off"};
+  const auto again = begin_round(watching.machine, {start}, off, kNow + 2s);
+  EXPECT_EQ(again.decision.action, Action::kStart);
+  m = fulfil(again.machine, again.machine, Action::kStart, kNow + 3s);
+  EXPECT_FALSE(m.power_pressed_at.has_value()) << "another process has not been pressed";
+  const auto done = begin_round(m, {start}, running, kNow + 3s);
+  EXPECT_EQ(after(start, done.operations.at(0)), kSucceeded);
+  EXPECT_EQ(begin_round(done.machine, {}, off, kNow + 4s).machine.desired, DesiredState::kStopped)
+      << "a power-off from inside is the guest's wish again";
+}
+
+TEST(Reconciler, AGuestThatObeysAnEarlierPressIsStartedAgain) {
+  Machine m = wanted(DesiredState::kRunning);
+  m.power_pressed_at = kNow;
+  const auto running = seen(Presence::kRunning, Power::kRunning);
+  EXPECT_TRUE(decide(m, running, kNow + 30s).settled) << "a deaf guest is not watched for ever";
+  auto off = seen(Presence::kDefined);
+  off->last_exit = GuestExit{kNow + 2min, std::nullopt, 0, true, "the guest powered off"};
+  EXPECT_EQ(decide(m, off, kNow + 2min).action, Action::kStart);
+  EXPECT_EQ(decide(m, off, kNow + 10min).state, MachineState::kStopped);
+  off->started_at = kNow + 1min;
+  EXPECT_EQ(decide(m, off, kNow + 2min).state, MachineState::kStopped) << "an earlier process was pressed";
+  off->started_at = kNow - 1min;
+  off->last_exit->expected = false;
+  EXPECT_EQ(decide(m, off, kNow + 2min).state, MachineState::kLost) << "killed is not obeyed";
+  m.desired = DesiredState::kPaused;
+  off->last_exit->expected = true;
+  EXPECT_EQ(decide(m, off, kNow + 1s).reason, "The guest obeyed the earlier stop.");
+}
+
+TEST(Reconciler, WhatEndsOrResetsAGuestEndsThePress) {
+  Machine m = wanted(DesiredState::kRunning);
+  m.power_pressed_at = kNow;
+  for (const auto action : {Action::kStart, Action::kReset, Action::kKill})
+    EXPECT_FALSE(after_action(m, action, kNow + 1s).power_pressed_at.has_value()) << to_string(action);
+  EXPECT_EQ(after_action(m, Action::kResume, kNow + 1h).power_pressed_at, kNow + 1h) << "it could not obey before";
+  m.desired = DesiredState::kStopped;
+  EXPECT_FALSE(begin_round(m, {}, seen(Presence::kDefined), kNow).machine.power_pressed_at.has_value());
+  m.power_pressed_at = kNow + 1h;
+  EXPECT_EQ(begin_round(m, {}, seen(Presence::kRunning, Power::kPaused), kNow).machine.power_pressed_at, kNow)
+      << "the clock was set back";
+}
+
+TEST(Round, AGuestThatCannotBeStartedAgainIsLeftOff) {
+  Machine m = wanted(DesiredState::kRunning);
+  m.power_pressed_at = kNow;
+  auto off = seen(Presence::kDefined);
+  off->last_exit = GuestExit{kNow, std::nullopt, 0, true, "the guest powered off"};
+  const Error taken(Code::kConflict, "hypervisor.port_in_use", "Port 2222 is taken.");
+  const auto failed = fail_round(m, {}, Action::kStart, taken, *off, kNow);
+  EXPECT_EQ(decide(failed.machine, off, kNow + 1s).action, Action::kNone);
 }
 
 TEST(Reconciler, ForceStopPullsThePlugAtOnce) {
@@ -152,6 +236,8 @@ TEST(Reconciler, RetriesOnlyWhatMayPass) {
   const auto f = judge_failure(Action::kStart, Error(Code::kConflict, "hypervisor.port_in_use", "Port 2222 is taken."));
   EXPECT_FALSE(f.retry);
   EXPECT_FALSE(f.next_action.empty());
+  EXPECT_TRUE(judge_failure(Action::kReset, Error(Code::kFailedPrecondition, "guest.not_running", "It is off.")).retry)
+      << "what that means is decided by looking again";
 }
 
 // Whatever is wanted and seen, following the decisions ends at rest: no cycle of actions, no state without a reason.
@@ -209,21 +295,6 @@ TEST(Reconciler, EveryCombinationSettlesOrSaysWhy) {
               EXPECT_TRUE(rest) << to_string(desired) << " " << to_string(presence) << " " << to_string(power);
             }
 }
-
-engine::Operation operation(std::string kind, engine::OperationState state) {
-  engine::Operation o;
-  o.id.bytes[0] = static_cast<std::uint8_t>(kind.size());
-  o.kind = std::move(kind);
-  o.state = state;
-  o.deadline_at = kNow + 10min;
-  return o;
-}
-/// The state in which the round leaves an operation.
-engine::OperationState after(engine::Operation o, const OperationChange& change) {
-  for (const auto& event : change.events) o = engine::step(o, event, kNow).value();
-  return o.state;
-}
-using enum engine::OperationState;
 
 TEST(Round, AnOperationSucceedsOnlyByWhatWasSeenAfterItWasTakenUp) {
   Machine m = wanted(DesiredState::kRunning);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "base/task_scope.hpp"
 #include "domains/compute/hypervisor.hpp"
 
 namespace phx::compute::testing {
@@ -20,9 +21,13 @@ class FakeHypervisor final : public Hypervisor {
     std::optional<GuestExit> last_exit;
     int starts = 0;
     bool deaf = false;  ///< ignores the power button
+    bool slow = false;  ///< obeys it only when told so: obey()
+    bool pressed = false;
   };
 
   std::map<Uuid, Guest> guests;
+  std::map<Uuid, std::string> images;  ///< those with files here
+  int import_pieces = 3;
   /// Errors for the next calls of that name, in order; "" lets one pass.
   std::map<std::string, std::deque<std::optional<Error>>> faults;
   std::vector<std::string> calls;
@@ -35,6 +40,9 @@ class FakeHypervisor final : public Hypervisor {
     guest.power = Power::kOff;
     guest.last_exit = GuestExit{Instant{}, 9, std::nullopt, false, "killed by signal 9"};
     if (handler_) handler_({id, GuestEventKind::kExited, "killed"});
+  }
+  void obey(Uuid id) {
+    if (guests.at(id).pressed) end(guests.at(id), "the guest powered off");
   }
   void power_off_from_inside(Uuid id) { end(guests.at(id), "the guest powered off"); }
 
@@ -58,7 +66,7 @@ class FakeHypervisor final : public Hypervisor {
   }
   asio::awaitable<Status> provision(GuestSpec spec) override {
     PHX_CO_CHECK(enter("provision"));
-    guests.try_emplace(spec.id, Guest{spec, Power::kOff, false, {}, 0, false});
+    guests.try_emplace(spec.id, Guest{.spec = spec});
     co_return Status();
   }
   asio::awaitable<Status> start(GuestSpec spec) override {
@@ -68,6 +76,7 @@ class FakeHypervisor final : public Hypervisor {
     Guest& guest = found->second;
     if (guest.process) co_return Status();
     guest.process = true;
+    guest.pressed = false;
     guest.power = Power::kRunning;
     guest.last_exit.reset();
     ++guest.starts;
@@ -76,7 +85,8 @@ class FakeHypervisor final : public Hypervisor {
   asio::awaitable<Status> power_down(Uuid id) override {
     PHX_CO_CHECK(enter("power_down"));
     auto& guest = guests.at(id);
-    if (guest.process && !guest.deaf) end(guest, "the guest powered off");
+    guest.pressed = guest.process;
+    if (guest.process && !guest.deaf && !guest.slow) end(guest, "the guest powered off");
     co_return Status();
   }
   asio::awaitable<Status> kill(Uuid id) override {
@@ -114,10 +124,27 @@ class FakeHypervisor final : public Hypervisor {
   asio::awaitable<Result<std::unique_ptr<Console>>> open_console(Uuid) override {
     co_return Error(Code::kUnimplemented, "console.none", "This host has no consoles.");
   }
-  asio::awaitable<Result<ImageFile>> import_image(std::string, ImageFormat) override {
-    co_return not_found("image.not_found", "This host has no import folder.");
+  asio::awaitable<Result<ImageFile>> import_image(ImageImport wanted, ImageProgress progress) override {
+    for (int piece = 0; piece < import_pieces; ++piece) {
+      if (!co_await progress(std::int64_t{piece} << 20, std::int64_t{import_pieces} << 20))
+        co_return Error(Code::kCancelled, "image.cancelled", "The import was cancelled.");
+      co_await sleep_for(std::chrono::milliseconds(1));
+    }
+    images[wanted.id] = wanted.file;  // a failure after this leaves its file, as a real one may
+    PHX_CO_CHECK(enter("import_image"));
+    ImageFile out;
+    out.format = wanted.format;
+    out.disk_path = "/images/" + wanted.id.to_string();
+    out.sha256 = std::string(64, 'b');
+    out.size_bytes = (3 << 20) + 1;
+    out.virtual_bytes = (std::int64_t{1} << 30) + 1;
+    co_return out;
   }
-  asio::awaitable<Status> remove_image(std::string) override { co_return Status(); }
+  asio::awaitable<Status> remove_image(Uuid id) override {
+    PHX_CO_CHECK(enter("remove_image"));
+    images.erase(id);
+    co_return Status();
+  }
   asio::awaitable<Result<AcceleratorProbe>> probe_accelerator(ImageFile) override {
     co_return AcceleratorProbe{false, "tcg", "in memory"};
   }

@@ -1,0 +1,6 @@
+-- min-binary: 1
+-- When the machine's power button was last pressed for it: until the process has ended the guest may still obey.
+alter table phoenix.virtual_machines add column power_pressed_at timestamptz;
+
+-- migrate: down
+alter table phoenix.virtual_machines drop column power_pressed_at;

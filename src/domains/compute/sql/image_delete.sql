@@ -1,0 +1,1 @@
+delete from phoenix.images where id = $1
