@@ -29,10 +29,10 @@ await inWorld({ settings: { 'probe-every-ms': 600_000 } }, async (world) => {
       if (disk !== 'native') await slowDown(world);
       for (let run = 1; run <= 2; ++run) {
         const [got] = lines(await output('build/events_bench', [conninfo(world), writers, process.env.EVENT_SECONDS ?? '8']));
-        rows.push([disk, got.plain_tps, got.events_tps, got.ratio.toFixed(3)]);
+        rows.push([disk, got.plain.per_s, got.events.per_s, got.ratio.toFixed(3), got.plain.database_cpu_ms_per_1000, got.events.database_cpu_ms_per_1000]);
       }
     }
-    table(['events', 'plain/s', 'with an event/s', 'ratio'], rows);
+    table(['events', 'plain/s', 'with an event/s', 'ratio', 'PG CPU ms/1k plain', 'with an event'], rows);
   } else {
     const got = lines(await output('build/queue_bench', [conninfo(world), '8', process.env.QUEUE_SECONDS ?? '60']));
     table(['queue: snapshot', 'jobs/s', 'claim p50 ms', 'claim p99 ms'],

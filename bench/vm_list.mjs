@@ -5,7 +5,7 @@
 //   ROUNDS (5)  SECONDS (8)  CONNECTIONS (16)
 import fs from 'node:fs';
 import path from 'node:path';
-import { conninfo, inWorld, median, output, psql, table } from './common.mjs';
+import { conninfo, inWorld, median, output, psql, statementOf, table } from './common.mjs';
 
 const rounds = Number(process.env.ROUNDS ?? 5);
 const seconds = Number(process.env.SECONDS ?? 8);
@@ -26,26 +26,6 @@ function fill(world, tenant) {
       from generate_series(1, 10000) n`, 'phoenix_owner');
 }
 
-/// The statement as the server prepared it, and its parameters, from the database's own log.
-async function statement(world, ask) {
-  psql(world, "alter system set log_statement = 'all'");
-  psql(world, 'alter system set log_parameter_max_length = -1');
-  psql(world, 'select pg_reload_conf()');
-  const files = () => output('find', [path.join(world.data, 'postgres'), '-name', '*.log*', '-type', 'f']).then((out) => out.trim().split('\n'));
-  const before = Object.fromEntries((await files()).map((file) => [file, fs.statSync(file).size]));
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  await ask();
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  psql(world, 'alter system reset all');
-  psql(world, 'select pg_reload_conf()');
-  let text = '';
-  for (const file of await files()) text += fs.readFileSync(file).subarray(before[file] ?? 0).toString();
-  const found = /phoenix_tenant@\S+ LOG:  execute [^:]*: ((?:(?!\n\d{4}-)[^])*virtual_machines(?:(?!\n\d{4}-)[^])*)\n[^\n]*DETAIL:  parameters: ([^\n]*)/i.exec(text);
-  if (!found) throw new Error(`the statement is not in the log:\n${text.split('\n').filter((line) => line.includes('phoenix_tenant')).join('\n')}`);
-  const parameters = [...found[2].matchAll(/\$(\d+) = (NULL|'(?:[^']|'')*')/g)];
-  return { sql: found[1].replace(/\s+/g, ' ').trim(), values: parameters.map(([, , value]) => value.replace(/^'|'$/g, '')) };
-}
-
 await inWorld({ settings: { 'probe-every-ms': 600_000 } }, async (world) => {
   const tenant = await world.createTenant('bench');
   const other = await world.createTenant('other');
@@ -57,7 +37,7 @@ await inWorld({ settings: { 'probe-every-ms': 600_000 } }, async (world) => {
   const answer = await ask();
   if (answer.virtualMachines.nodes.length !== 20) throw new Error('the page is not full');
 
-  const { sql, values } = await statement(world, ask);
+  const { sql, values } = await statementOf(world, 'phoenix_tenant', 'virtual_machines', ask);
   const script = path.join(world.base, 'vm_list.sql');
   const inlined = values.reduceRight((text, value, i) => text.replaceAll(`$${i + 1}`, `:p${i + 1}`), sql);
   fs.writeFileSync(script, `\\startpipeline\nselect set_config('phoenix.tenant_id', :tenant, true);\n${inlined};\n\\endpipeline\n`);

@@ -147,7 +147,7 @@ Sequencer::Sequencer(asio::any_io_executor executor, pg::Database& database, con
 
 void Sequencer::nudge() {
   nudged_ = true;
-  pause_.cancel();
+  if (!gathering_) pause_.cancel();
 }
 
 asio::awaitable<Result<bool>> Sequencer::inbox_has_rows() {
@@ -202,10 +202,13 @@ asio::awaitable<Result<int>> Sequencer::move_batch() {
 
 asio::awaitable<void> Sequencer::run() {
   auto pause = options_.idle_pause;
+  Result<int> moved = 0;
   for (;;) {
     nudged_ = false;
-    auto has_rows = co_await inbox_has_rows();
-    Result<int> moved = 0;
+    const auto began = clock_.monotonic();
+    // After a batch there are more, as a rule; otherwise a look at the inbox is cheaper than a transaction.
+    auto has_rows = moved && *moved > 0 ? Result<bool>(true) : co_await inbox_has_rows();
+    moved = 0;
     if (!has_rows)
       moved = std::move(has_rows).error();
     else if (*has_rows)
@@ -220,8 +223,13 @@ asio::awaitable<void> Sequencer::run() {
     if (*moved >= options_.batch_max) continue;
     pause = *moved > 0 ? options_.busy_pause : std::min(std::max(pause, options_.busy_pause) * 2, options_.idle_pause);
     if (nudged_) pause = options_.busy_pause;
+    // The slower the database, the more events a batch has: the sequencer works a quarter of the time at most.
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.monotonic() - began);
+    pause = std::clamp(3 * took, pause, options_.idle_pause);
+    gathering_ = *moved > 0;
     pause_.expires_after(pause);
     co_await wait(pause_);
+    gathering_ = false;
   }
 }
 

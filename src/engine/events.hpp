@@ -108,6 +108,7 @@ asio::awaitable<Result<int>> drop_old_events(pg::Database& database, std::chrono
 
 struct SequencerOptions {
   int batch_max = 2'000;
+  /// Between two batches, at least; a slow database's are further apart.
   std::chrono::milliseconds busy_pause{5};
   std::chrono::milliseconds idle_pause{100};
   /// A new partition is made when fewer numbers than this are left.
@@ -122,7 +123,8 @@ class Sequencer {
 
   /// Until cancelled; failures are logged and tried again with a growing pause. Run it in a TaskScope.
   asio::awaitable<void> run();
-  /// Something was committed here: look now. Cheap; call it after every commit that recorded an event.
+  /// Something was committed here: look now, or, right after a batch, when the next one has gathered. Cheap; call it
+  /// after every commit that recorded an event.
   void nudge();
   /// Moves one batch; returns how many events it had.
   asio::awaitable<Result<int>> move_batch();
@@ -136,6 +138,7 @@ class Sequencer {
   SequencerOptions options_;
   asio::steady_timer pause_;
   bool nudged_ = false;
+  bool gathering_ = false;  // the pause after a batch: a nudge does not end it
   InboxLowWater low_water_;
   std::int64_t partitioned_to_ = 0;  // events up to this seq have a partition, as far as we know
   std::int64_t head_ = 0;

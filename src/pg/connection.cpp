@@ -43,7 +43,9 @@ Connected connect_blocking(const ConnectPlan& plan) {
   PQsetNoticeReceiver(connection, ignore_notice, nullptr);
   if (PQstatus(connection) != CONNECTION_OK || !prepare(connection, kSetTenant, sql::pg::set_tenant) ||
       !prepare(connection, kSetLimits, sql::pg::set_limits) ||
-      !prepare(connection, kSetTenantAndLimits, sql::pg::set_tenant_and_limits)) {
+      !prepare(connection, kSetTenantAndLimits, sql::pg::set_tenant_and_limits) ||
+      !prepare(connection, kBegin, sql::pg::begin_transaction) ||
+      !prepare(connection, kCommit, sql::pg::commit_transaction)) {
     out.failure = PQerrorMessage(connection);
     if (out.failure.empty()) out.failure = "cannot connect";
     out.handle.reset();

@@ -64,6 +64,8 @@ struct Control {
 inline constexpr std::string_view kSetTenant = "phx_set_tenant";
 inline constexpr std::string_view kSetLimits = "phx_set_limits";
 inline constexpr std::string_view kSetTenantAndLimits = "phx_set_tenant_and_limits";
+inline constexpr std::string_view kBegin = "phx_begin";  ///< read committed, read write
+inline constexpr std::string_view kCommit = "phx_commit";
 
 struct Segment {
   explicit Segment(const asio::any_io_executor& executor) : wake(executor) {}

@@ -16,10 +16,13 @@ using std::chrono::milliseconds;
 constexpr milliseconds kDeadlineGrace{100};
 constexpr milliseconds kCommitGrace{5000};
 
-std::string begin_text(const TransactionOptions& options) {
+Control begin_control(const TransactionOptions& options) {
+  if (options.isolation == Isolation::kReadCommitted && !options.read_only) return {{}, std::string(kBegin), {}};
   constexpr std::string_view kIsolation[] = {"read committed", "repeatable read", "serializable"};
-  return fmt::format("begin isolation level {} {}", kIsolation[static_cast<std::size_t>(options.isolation)],
-                     options.read_only ? "read only" : "read write");
+  return {fmt::format("begin isolation level {} {}", kIsolation[static_cast<std::size_t>(options.isolation)],
+                      options.read_only ? "read only" : "read write"),
+          {},
+          {}};
 }
 
 Error already_failed() { return {Code::kAborted, "pg.transaction_aborted", "The transaction has failed already."}; }
@@ -81,7 +84,7 @@ struct Transaction::Impl {
     const auto limit = std::clamp(std::min(deadline.remaining(), database->options_.statement_timeout), milliseconds(1),
                                   milliseconds(24 * 3600 * 1000));
     const auto limit_text = std::to_string(limit.count());
-    out.push_back({begin_text(options), {}, {}});
+    out.push_back(begin_control(options));
     if (scope.tenant)
       out.push_back({{}, std::string(kSetTenantAndLimits), Params::of(scope.tenant->to_string(), limit_text)});
     else
@@ -234,7 +237,7 @@ asio::awaitable<Status> Transaction::commit() {
     impl.give_up();
     co_return unavailable("pg.unavailable", "the connection was lost before COMMIT");
   }
-  const Control commit{"commit", {}, {}};
+  const Control commit{{}, std::string(kCommit), {}};
   const Stopwatch stopwatch;
   const auto opening = impl.opening();
   const auto deferred = impl.with_deferred({});
