@@ -16,6 +16,8 @@ export default defineConfig({
     sourcemap: "hidden",
     manifest: true,
     rolldownOptions: {
+      // The query console is a page of its own, under another policy; see src/api/graphql_console.hpp.
+      input: { index: "index.html", "graphql-console": "graphql-console.html" },
       output: {
         codeSplitting: {
           groups: [{ name: "base", test: /node_modules[\\/](react|react-dom|scheduler|@tanstack|graphql-ws)[\\/]/ }],

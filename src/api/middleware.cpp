@@ -239,7 +239,8 @@ Status Middleware::check_origin(const net::Request& request) const {
 
 net::Response Middleware::finish(net::Response response, const std::string& request_id) const {
   response.headers.set("X-Request-Id", request_id);
-  response.headers.set("Content-Security-Policy", kContentSecurityPolicy);
+  if (!response.headers.contains("Content-Security-Policy"))  // a page may have a policy of its own
+    response.headers.set("Content-Security-Policy", kContentSecurityPolicy);
   response.headers.set("X-Content-Type-Options", "nosniff");
   response.headers.set("Referrer-Policy", "no-referrer");
   response.headers.set("Cross-Origin-Opener-Policy", "same-origin");
