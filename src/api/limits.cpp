@@ -16,6 +16,7 @@ struct Size {
   std::size_t depth = 0;
   std::size_t fields = 0;
   std::size_t aliases = 0;
+  std::size_t directives = 0;
 };
 
 std::size_t add(std::size_t a, std::size_t b) {
@@ -40,9 +41,11 @@ class Measure {
         case SelectionKind::kInlineFragment: one = of(selection.selections); break;
         case SelectionKind::kFragmentSpread: one = fragment(selection.name.text); break;
       }
+      one.directives = add(one.directives, selection.directives.size());
       out.depth = std::max(out.depth, one.depth);
       out.fields = add(out.fields, one.fields);
       out.aliases = add(out.aliases, one.aliases);
+      out.directives = add(out.directives, one.directives);
     }
     return out;
   }
@@ -53,7 +56,8 @@ class Measure {
     if (!fresh) return it->second;  // measured, or a cycle, which counts as nothing here and is refused by validation
     const auto* definition = document_.fragment(name);
     if (!definition) return {};
-    const Size size = of(definition->selections);
+    Size size = of(definition->selections);
+    size.directives = add(size.directives, definition->directives.size());
     known_[name] = size;
     return size;
   }
@@ -77,6 +81,9 @@ Status check_limits(const graphql::Document& document, const DocumentLimits& lim
     PHX_CHECK(within(size.depth, limits.max_depth, "limit.depth", "levels of fields within one another"));
     PHX_CHECK(within(size.fields, limits.max_fields, "limit.fields", "fields"));
     PHX_CHECK(within(size.aliases, limits.max_aliases, "limit.aliases", "aliases"));
+    std::size_t directives = add(size.directives, operation.directives.size());
+    for (const auto& variable : operation.variables) directives = add(directives, variable.directives.size());
+    PHX_CHECK(within(directives, limits.max_directives, "limit.directives", "directives"));
   }
   return {};
 }

@@ -1,7 +1,9 @@
 #pragma once
 /// What a document may ask for, checked before anything is planned or read: its size in tokens (while parsing), depth,
-/// number of fields with all fragments spread out, and aliases. What its lists may read is limited by the compiler
-/// ("limit.cost", "limit.page_size"). Errors: "limit.tokens", "limit.depth", "limit.fields", "limit.aliases".
+/// number of fields, aliases and directives with all fragments spread out. What its lists may read is limited by the
+/// compiler
+/// ("limit.cost", "limit.page_size"). Errors: "limit.tokens", "limit.depth", "limit.fields", "limit.aliases",
+/// "limit.directives".
 
 #include <cstddef>
 
@@ -17,6 +19,7 @@ struct DocumentLimits {
   std::size_t max_depth = 16;
   std::size_t max_fields = 2'000;
   std::size_t max_aliases = 100;
+  std::size_t max_directives = 100;
 
   /// For the parser, whose own depth also counts list and object values.
   graphql::ParseLimits parse_limits() const { return {.max_tokens = max_tokens, .max_depth = 200}; }

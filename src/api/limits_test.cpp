@@ -46,6 +46,16 @@ TEST(Limits, AliasesAndFieldsAreNamed) {
   EXPECT_EQ(reason_of(fields + "}"), "limit.fields");
 }
 
+TEST(Limits, DirectivesAreCountedWhereverTheyStand) {
+  std::string many = "query @d";
+  for (int i = 0; i < 49; ++i) many += " @d";
+  many += " { a ...f @d } fragment f on Q { x";
+  for (int i = 0; i < 49; ++i) many += " @d";
+  EXPECT_EQ(reason_of(many + " }"), "");
+  EXPECT_EQ(reason_of(many + " @d }"), "limit.directives");
+  EXPECT_EQ(reason_of("query($v: Int @d @d) @d { a }", {.max_directives = 2}), "limit.directives");
+}
+
 TEST(Limits, TokensStopTheParser) {
   std::string many = "{";
   for (int i = 0; i < 10'001; ++i) many += " x";
