@@ -11,6 +11,10 @@ namespace phx::api {
 namespace {
 
 constexpr std::string_view kUpgrade = "UPGRADE";
+/// A log line costs more than a read of a row; thousands a second help nobody. Failures and slow requests are always
+/// written.
+constexpr int kLoggedPerSecond = 50;
+constexpr double kSlowMs = 1000;
 
 /// The portal's policy: nothing inline, nothing from elsewhere, Trusted Types.
 constexpr std::string_view kContentSecurityPolicy =
@@ -55,6 +59,15 @@ bool is_json(std::string_view content_type) {
   const std::string_view media = content_type.substr(0, content_type.find(';'));
   const auto last = media.find_last_not_of(" \t");
   return last != std::string_view::npos && net::iequals(media.substr(0, last + 1), "application/json");
+}
+
+/// draft-ietf-httpapi-ratelimit-headers: the policy, and where this caller stands in it.
+void add_rate_headers(net::Response& response, const RateDecision& rate) {
+  const auto seconds = [](Duration span) { return std::chrono::ceil<std::chrono::seconds>(span).count(); };
+  response.headers.set("RateLimit-Policy",
+                       fmt::format("\"{}\";q={};w={}", rate.policy, rate.quota, seconds(rate.window)));
+  response.headers.set("RateLimit", fmt::format("\"{}\";r={};t={}", rate.policy, rate.remaining,
+                                                seconds(rate.admitted ? rate.reset : rate.retry_after)));
 }
 
 }  // namespace
@@ -106,12 +119,16 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
 }
 
 void HttpMetrics::request_finished(const net::RequestRecord& record) {
-  metrics_
-      .latency("http_request_duration_seconds", "Time from the complete header to the last byte of the answer",
-               {{"route", std::string(record.route)},
-                {"method", std::string(record.method)},
-                {"status", std::to_string(record.status)}})
-      .observe(record.seconds);
+  auto found = known_.find(std::tie(record.route, record.method, record.status));
+  if (found == known_.end()) {
+    std::string route(record.route);
+    std::string method(record.method);
+    Histogram& seconds = metrics_.latency(
+        "http_request_duration_seconds", "Time from the complete header to the last byte of the answer",
+        {{"route", route}, {"method", method}, {"status", std::to_string(record.status)}});
+    found = known_.emplace(std::tuple(std::move(route), std::move(method), record.status), &seconds).first;
+  }
+  found->second->observe(record.seconds);
 }
 
 void HttpMetrics::connections_changed(std::size_t open, std::size_t websockets) {
@@ -152,6 +169,7 @@ asio::awaitable<net::Response> Middleware::handle(net::Request request) {
     // 3. Origin and CSRF, who calls, rate limit.
     HttpCall call{.http = std::move(request), .params = std::move(match.params)};
     Status admitted = co_await admit(*match.route, call);
+    const std::optional<RateDecision> rate = call.rate;
     // 4. The handler.
     if (!admitted) {
       response = net::error_response(admitted.error());
@@ -169,6 +187,7 @@ asio::awaitable<net::Response> Middleware::handle(net::Request request) {
       }
     }
     response.route = match.route->pattern;
+    if (rate) add_rate_headers(response, *rate);
   }
   // 5. What every answer carries, and the log.
   response = finish(std::move(response), id);
@@ -223,8 +242,16 @@ asio::awaitable<Status> Middleware::admit(const Router::Route& route, HttpCall& 
     if (call.principal.by_cookie && (site == "cross-site" || site == "same-site"))
       co_return permission_denied("auth.csrf", "The session cookie works on the server's own pages only.");
   }
-  if (limiter_) PHX_CO_CHECK(limiter_->admit(call.http, call.principal));
-  co_return Status();
+  co_return check_rate(route, call);
+}
+
+Status Middleware::check_rate(const Router::Route& route, HttpCall& call) const {
+  // The portal's files, health and metrics cost little and must answer when somebody is limited.
+  if (!limiter_ || (route.auth == Auth::kNone && !state_changing(call.http.method))) return {};
+  call.rate = limiter_->admit(call.http, call.principal);
+  if (!call.rate || call.rate->admitted) return {};
+  return Error(Code::kRateLimited, "rate.limited", "There were too many requests. Wait before the next one.")
+      .with_retry_after(std::chrono::ceil<std::chrono::milliseconds>(call.rate->retry_after));
 }
 
 Status Middleware::check_origin(const net::Request& request) const {
@@ -248,10 +275,19 @@ net::Response Middleware::finish(net::Response response, const std::string& requ
   return response;
 }
 
-void Middleware::log(const net::Request& request, const net::Response& response, Duration since) const {
-  const double ms = static_cast<double>((clock_.monotonic() - since).count()) / 1000.0;
-  const LogLevel level = response.status >= 500 ? LogLevel::kWarn : LogLevel::kInfo;
-  log_event(level, "http.request",
+void Middleware::log(const net::Request& request, const net::Response& response, Duration since) {
+  const Duration now = clock_.monotonic();
+  const double ms = static_cast<double>((now - since).count()) / 1000.0;
+  const bool failed = response.status >= 500;
+  if (const auto second = std::chrono::duration_cast<std::chrono::seconds>(now).count(); second != logged_.second) {
+    if (logged_.left_out > 0) log_event(LogLevel::kInfo, "http.requests_left_out", {{"count", logged_.left_out}});
+    logged_ = {.second = second};
+  }
+  if (!failed && ms < kSlowMs && ++logged_.lines > kLoggedPerSecond) {
+    ++logged_.left_out;
+    return;
+  }
+  log_event(failed ? LogLevel::kWarn : LogLevel::kInfo, "http.request",
             {{"request", request.id},
              {"method", request.method},
              {"path", request.path},

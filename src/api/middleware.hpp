@@ -10,7 +10,7 @@
 /// request that is authenticated by cookie needs JSON and the header X-Phoenix-Csrf: 1; a foreign Origin never reaches
 /// a handler of a state-changing request or of a WebSocket; a handler that throws is logged and answered with 500.
 /// Errors: "http.not_found", "http.method_not_allowed", "auth.required", "auth.csrf", "auth.origin", and what the
-/// authenticator and the rate limiter say.
+/// authenticator says; "rate.limited" (kRateLimited).
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "api/context.hpp"
@@ -35,12 +36,25 @@ enum class Auth : std::uint8_t {
   kRequired,  ///< 401 without a valid proof
 };
 
+/// What a rate limiter said of one request, for the answer's headers.
+struct RateDecision {
+  bool admitted = true;
+  std::string policy;  ///< "user", "address"
+  std::int64_t quota = 0;
+  Duration window{0};
+  std::int64_t remaining = 0;
+  Duration retry_after{0};  ///< when refused
+  Duration reset{0};        ///< until all is there again
+};
+
 /// A request that passed the chain.
 struct HttpCall {
   net::Request http;  ///< http.id is the request id
   Principal principal;
   /// With Auth::kOptional: why the proof that came along was not accepted.
   std::optional<Error> auth_error;
+  /// What the rate limiter said, if it was asked.
+  std::optional<RateDecision> rate;
   /// By the names in the pattern: "/webhooks/:source" gives {"source", "alertmanager"}.
   std::map<std::string, std::string, std::less<>> params;
 };
@@ -80,12 +94,12 @@ class Router {
   std::optional<Route> fallback_;
 };
 
-/// Decides before work is done. Implemented in process first, by Redis when outgrown.
+/// Decides before work is done: rate_limit.hpp. One request counts one.
 class RateLimiter {
  public:
   virtual ~RateLimiter() = default;
-  /// kRateLimited with a retry_after when the caller must wait.
-  virtual Status admit(const net::Request& request, const Principal& principal) = 0;
+  /// Nothing: this caller is not limited.
+  virtual std::optional<RateDecision> admit(const net::Request& request, const Principal& principal) = 0;
 };
 
 /// Feeds http_request_duration_seconds{route,method,status} and the gauges of open connections.
@@ -97,6 +111,8 @@ class HttpMetrics final : public net::ServerObserver {
 
  private:
   Metrics& metrics_;
+  /// By route, method and status: looking a metric up by its labels' text costs more than counting.
+  std::map<std::tuple<std::string, std::string, int>, Histogram*, std::less<>> known_;
 };
 
 class Middleware {
@@ -118,9 +134,11 @@ class Middleware {
  private:
   /// Everything before the handler: fills the call, or says why not.
   asio::awaitable<Status> admit(const Router::Route& route, HttpCall& call) const;
+  /// kRateLimited with a retry_after when the caller must wait.
+  Status check_rate(const Router::Route& route, HttpCall& call) const;
   Status check_origin(const net::Request& request) const;
   net::Response finish(net::Response response, const std::string& request_id) const;
-  void log(const net::Request& request, const net::Response& response, Duration since) const;
+  void log(const net::Request& request, const net::Response& response, Duration since);
 
   Config config_;
   const Router& router_;
@@ -128,6 +146,13 @@ class Middleware {
   UuidSource& ids_;
   const Clock& clock_;
   RateLimiter* limiter_;
+  /// What went well is logged up to a rate; beyond it requests are counted only.
+  struct Logged {
+    std::int64_t second = 0;
+    int lines = 0;
+    std::int64_t left_out = 0;
+  };
+  Logged logged_;
 };
 
 }  // namespace phx::api

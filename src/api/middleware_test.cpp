@@ -33,9 +33,15 @@ class FakeAuthenticator final : public Authenticator {
 
 class OnePerPeer final : public RateLimiter {
  public:
-  Status admit(const net::Request& request, const Principal&) override {
-    if (request.peer.address != "203.0.113.9") return {};
-    return Error(Code::kRateLimited, "rate.limited", "Too many requests.").with_retry_after(std::chrono::seconds(7));
+  std::optional<RateDecision> admit(const net::Request& request, const Principal&) override {
+    if (request.peer.address == "192.0.2.50") return std::nullopt;
+    return RateDecision{.admitted = request.peer.address != "203.0.113.9",
+                        .policy = "address",
+                        .quota = 100,
+                        .window = std::chrono::minutes(1),
+                        .remaining = 19,
+                        .retry_after = std::chrono::milliseconds(6'500),
+                        .reset = std::chrono::milliseconds(600)};
   }
 };
 
@@ -199,10 +205,17 @@ TEST_F(MiddlewareTest, UpgradesFollowTheSameRules) {
 }
 
 TEST_F(MiddlewareTest, LimitedCallersAreToldWhenToComeBack) {
-  const net::Response limited = send("GET", "/open", {}, "203.0.113.9");
+  const net::Response limited = send("POST", "/open", {}, "203.0.113.9");
   EXPECT_EQ(limited.status, 429);
   EXPECT_EQ(limited.headers.get("Retry-After"), "7");
+  EXPECT_EQ(limited.headers.get("RateLimit"), "\"address\";r=19;t=7");
   EXPECT_EQ(handled, 0);
+  EXPECT_EQ(send("GET", "/open", {}, "203.0.113.9").status, 200) << "files and health are open to all";
+  const net::Response admitted = send("POST", "/open", {}, "203.0.113.10");
+  EXPECT_EQ(admitted.status, 200);
+  EXPECT_EQ(admitted.headers.get("RateLimit-Policy"), "\"address\";q=100;w=60");
+  EXPECT_EQ(admitted.headers.get("RateLimit"), "\"address\";r=19;t=1");
+  EXPECT_FALSE(send("POST", "/open", {}, "192.0.2.50").headers.contains("RateLimit"));
 }
 
 TEST_F(MiddlewareTest, BugsAreAnswersWithoutDetails) {

@@ -16,6 +16,7 @@
 #include "api/graphql_ws.hpp"
 #include "api/live_connections.hpp"
 #include "api/middleware.hpp"
+#include "api/rate_limit.hpp"
 #include "api/service.hpp"
 #include "api/verify.hpp"
 #include "app/access_watch.hpp"
@@ -23,6 +24,7 @@
 #include "app/data_folder.hpp"
 #include "app/health.hpp"
 #include "app/product_schema.hpp"
+#include "app/query_console.hpp"
 #include "base/blocking_pool.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
@@ -30,13 +32,16 @@
 #include "base/task_scope.hpp"
 #include "domains/compute/compute.hpp"
 #include "domains/identity/identity.hpp"
+#include "domains/identity/oidc/provider.hpp"
 #include "domains/identity/server_key.hpp"
 #include "domains/incident/incident.hpp"
 #include "domains/tenancy/tenancy.hpp"
 #include "engine/events.hpp"
 #include "engine/idempotency.hpp"
+#include "engine/oldest_snapshot.hpp"
 #include "engine/operations.hpp"
 #include "engine/work_queue.hpp"
+#include "net/client.hpp"
 #include "net/server.hpp"
 #include "net/static_files.hpp"
 #include "net/url.hpp"
@@ -102,6 +107,13 @@ identity::Settings identity_settings(const Settings& settings, const std::string
   return out;
 }
 
+api::InProcessRateLimiter::Options rate_limits(const Settings& settings) {
+  api::InProcessRateLimiter::Options out;
+  out.anonymous = {settings.rate_address_per_minute, std::chrono::minutes(1), settings.rate_address_per_minute};
+  out.user = {settings.rate_user_per_hour, std::chrono::hours(1), settings.rate_user_per_hour};
+  return out;
+}
+
 compute::ComputeSettings compute_settings(const Settings& settings) {
   compute::ComputeSettings out;
   out.policy.stop_grace = std::chrono::seconds(settings.stop_grace_seconds);
@@ -148,6 +160,7 @@ class Server {
   asio::awaitable<Status> prepare_data();
   Status assemble();
   Status load_documents();
+  Status trust_provider();
   void nudge();
   asio::awaitable<Status> listen();
   asio::awaitable<void> housekeeping();
@@ -174,6 +187,8 @@ class Server {
   compute::MachineWorker machines_;
   api::LiveConnections live_;
   AccessWatch access_;
+  std::unique_ptr<net::HttpClient> oidc_http_;
+  std::unique_ptr<identity::oidc::Provider> oidc_;
   Health health_;
   api::Registry registry_;
   api::Router router_;
@@ -184,12 +199,28 @@ class Server {
   std::unique_ptr<api::GraphqlHttp> graphql_http_;
   std::unique_ptr<api::GraphqlWebSocket> graphql_ws_;
   std::optional<net::StaticFiles> portal_;
+  std::unique_ptr<api::RateLimiter> limiter_;
   std::unique_ptr<api::Middleware> middleware_;
   std::unique_ptr<api::HttpMetrics> http_metrics_;
   std::unique_ptr<net::HttpServer> http_;
   bool probed_ = false;
   TaskScope background_;
 };
+
+Status Server::trust_provider() {
+  if (settings_.oidc_issuer.empty()) return {};
+  PHX_CHECK(identity::oidc::check_issuer(settings_.oidc_issuer));
+  PHX_TRY(oidc_http_, net::make_http_client(io_.get_executor()));
+  oidc_ = std::make_unique<identity::oidc::Provider>(
+      io_.get_executor(), *oidc_http_, clock_,
+      identity::oidc::Provider::Options{.issuer = settings_.oidc_issuer,
+                                        .keys_ttl = std::chrono::seconds(settings_.oidc_jwks_ttl)});
+  identity_.trust(*oidc_, {.issuer = settings_.oidc_issuer,
+                           .audience = settings_.oidc_audience,
+                           .clients = split_list(settings_.oidc_clients),
+                           .tenant_claim = settings_.oidc_tenant_claim});
+  return {};
+}
 
 void Server::nudge() {
   sequencer_.nudge();
@@ -240,6 +271,7 @@ Status Server::load_documents() {
 }
 
 Status Server::assemble() {
+  PHX_CHECK(trust_provider());
   health_.add("database", [this] { return database_.ping(Deadline::after(2s)); });
   health_.add("identity", [this] { return identity_.check(); });
   health_.add("hypervisor", [this]() -> asio::awaitable<Status> {
@@ -275,6 +307,7 @@ Status Server::assemble() {
 
   if (!settings_.portal.empty()) {
     PHX_TRY(portal_, net::StaticFiles::load(settings_.portal));
+    install_query_console(router_, *portal_);
     router_.fallback("/*", [this](api::HttpCall call) { return serve_portal(std::move(call)); });
   }
   health_.set_portal(portal_.has_value());
@@ -282,7 +315,9 @@ Status Server::assemble() {
   api::Middleware::Config config;
   config.https = settings_.public_url.starts_with("https://");
   if (!settings_.public_url.empty()) config.allowed_origins.push_back(settings_.public_url);
-  middleware_ = std::make_unique<api::Middleware>(config, router_, identity_, ids_, clock_);
+  if (settings_.rate_limits == "on")
+    limiter_ = std::make_unique<api::InProcessRateLimiter>(clock_, metrics_, rate_limits(settings_));
+  middleware_ = std::make_unique<api::Middleware>(config, router_, identity_, ids_, clock_, limiter_.get());
   http_metrics_ = std::make_unique<api::HttpMetrics>(metrics_);
   net::HttpServer::Config http;
   http.handler = [this](net::Request request) { return middleware_->handle(std::move(request)); };
@@ -292,7 +327,11 @@ Status Server::assemble() {
   return {};
 }
 
-asio::awaitable<net::Response> Server::serve_portal(api::HttpCall call) { co_return portal_->serve(call.http); }
+asio::awaitable<net::Response> Server::serve_portal(api::HttpCall call) {
+  if (call.http.path == kQueryConsoleFile)
+    co_return net::error_response(not_found("http.not_found", "The query console is at /graphql/console."));
+  co_return portal_->serve(call.http);
+}
 
 asio::awaitable<Status> Server::listen() {
   PHX_CO_TRY(const auto address, parse_listen(settings_.listen));
@@ -342,6 +381,7 @@ asio::awaitable<Status> Server::start(bool restored) {
   background_.spawn("access watch", access_.run());
   background_.spawn("machine probe", machines_.probe());
   background_.spawn("overdue operations", engine::sweep_overdue_operations(database_, 1s));
+  background_.spawn("oldest snapshot", engine::watch_oldest_snapshot(database_, metrics_));
   background_.spawn("housekeeping", housekeeping());
   worker_.start();
   PHX_CO_CHECK(co_await listen());

@@ -18,6 +18,9 @@ constexpr Setting text(std::string_view name, std::string_view env, std::string 
                        std::string_view help) {
   return {name, env, value, help, member, nullptr, 0, 0};
 }
+constexpr Setting secret(std::string_view name, std::string_view env, std::string S::* member, std::string_view help) {
+  return {name, env, "", help, member, nullptr, 0, 0, true};
+}
 constexpr Setting number(std::string_view name, std::string_view env, std::int64_t S::* member, std::string_view value,
                          std::int64_t minimum, std::int64_t maximum, std::string_view help) {
   return {name, env, value, help, nullptr, member, minimum, maximum};
@@ -47,6 +50,25 @@ constexpr std::array kTable{
     text("admin-email", "PHOENIX_ADMIN_EMAIL", &S::admin_email, "admin@localhost", "The first administrator."),
     text("site", "PHOENIX_SITE", &S::site, "local", "Name of the site this server's host belongs to."),
     text("region", "PHOENIX_REGION", &S::region, "local", "Region of the site."),
+    text("oidc-issuer", "OIDC_ISSUER", &S::oidc_issuer, "",
+         "OpenID provider whose access tokens are taken: its issuer, https (http on this machine). Empty: none."),
+    text("oidc-audience", "OIDC_AUDIENCE", &S::oidc_audience, "",
+         "What an access token must name as its audience. Empty: the client id."),
+    text("oidc-client-id", "OIDC_CLIENT_ID", &S::oidc_client_id, "", "Our own client at the provider."),
+    secret("oidc-client-secret", "OIDC_CLIENT_SECRET", &S::oidc_client_secret, "The secret of that client."),
+    text("oidc-clients", "PHOENIX_OIDC_CLIENTS", &S::oidc_clients, "",
+         "Clients (azp) whose access tokens are taken, separated by commas. Empty: any that the provider gives our "
+         "audience to."),
+    text("oidc-tenant-claim", "OIDC_TENANT_CLAIM", &S::oidc_tenant_claim, "",
+         "Claim that names the tenants a token opens (name, name:ROLE, /name, /name/ROLE). Empty: memberships decide."),
+    number("oidc-jwks-ttl", "OIDC_JWKS_TTL", &S::oidc_jwks_ttl, "300", 1, 86400,
+           "Seconds for which the provider's keys are believed before they are fetched anew."),
+    text("rate-limits", "PHOENIX_RATE_LIMITS", &S::rate_limits, "off",
+         "on or off. On: requests are limited by address without and by user with a proof; files and health are not."),
+    number("rate-address-per-minute", "PHOENIX_RATE_ADDRESS_PER_MINUTE", &S::rate_address_per_minute, "100", 1, 1000000,
+           "Requests a minute from one address (IPv6: one /64) without a proof; as many may come at once."),
+    number("rate-user-per-hour", "PHOENIX_RATE_USER_PER_HOUR", &S::rate_user_per_hour, "1000", 1, 100000000,
+           "Requests an hour of one user; as many may come at once."),
     text("log-format", "PHOENIX_LOG_FORMAT", &S::log_format, "json", "json or text."),
     text("documents", "PHOENIX_DOCUMENTS", &S::documents, "any",
          "GraphQL documents served: any, or trusted (those of the manifests, and the portal's own)."),
@@ -135,6 +157,7 @@ std::string mask_password(std::string url) {
 }
 
 std::string value_of(const Settings& settings, const Setting& setting) {
+  if (setting.secret) return (settings.*setting.text).empty() ? "" : "***";
   return setting.text ? mask_password(settings.*setting.text) : std::to_string(settings.*setting.number);
 }
 
@@ -192,10 +215,19 @@ Result<Settings> load_settings(const SettingSources& sources) {
   settings.image = found_or_given(settings.image, {"image/micro", "../share/phoenix/micro"}, "manifest.json", "micro=");
   if (settings.accelerator != "tcg" && settings.accelerator != "kvm" && settings.accelerator != "auto")
     return invalid_argument("settings.bad_value", "accelerator", "accelerator must be tcg, kvm or auto.");
+  if (settings.rate_limits != "on" && settings.rate_limits != "off")
+    return invalid_argument("settings.bad_value", "rate-limits", "rate-limits must be on or off.");
   if (settings.log_format != "json" && settings.log_format != "text")
     return invalid_argument("settings.bad_value", "log-format", "log-format must be json or text.");
   if (settings.documents != "any" && settings.documents != "trusted")
     return invalid_argument("settings.bad_value", "documents", "documents must be any or trusted.");
+  if (!settings.oidc_issuer.empty()) {
+    if (settings.oidc_audience.empty()) settings.oidc_audience = settings.oidc_client_id;
+    // Without an audience every token of the provider, for whatever it was made, would be a key to us.
+    if (settings.oidc_audience.empty())
+      return invalid_argument("settings.bad_value", "oidc-audience",
+                              "With oidc-issuer, oidc-audience or oidc-client-id must say whom tokens are meant for.");
+  }
   return settings;
 }
 

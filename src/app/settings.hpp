@@ -34,6 +34,16 @@ struct Settings {
   std::string log_format;
   std::string documents;
   std::string trusted_documents;
+  std::string oidc_issuer;
+  std::string oidc_audience;
+  std::string oidc_client_id;
+  std::string oidc_client_secret;
+  std::string oidc_clients;
+  std::string oidc_tenant_claim;
+  std::int64_t oidc_jwks_ttl = 0;
+  std::string rate_limits;
+  std::int64_t rate_address_per_minute = 0;
+  std::int64_t rate_user_per_hour = 0;
   std::int64_t incident_watch_seconds = 0;
   std::int64_t stop_grace_seconds = 0;
   std::int64_t probe_every_ms = 0;
@@ -52,6 +62,7 @@ struct Setting {
   std::int64_t Settings::* number = nullptr;
   std::int64_t minimum = 0;
   std::int64_t maximum = 0;
+  bool secret = false;  ///< never printed
 };
 
 std::span<const Setting> settings_table();

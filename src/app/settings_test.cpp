@@ -51,5 +51,21 @@ TEST(Settings, WhatLiesBesideTheBinaryIsUsedUnlessNoneIsWanted) {
   EXPECT_EQ(load_settings(sources({{"PHOENIX_IMAGE", "big=/srv/big"}}))->image, "big=/srv/big");
 }
 
+TEST(SettingsTable, AnIdentityProviderNeedsAnAudienceAndItsSecretIsNotPrinted) {
+  SettingSources sources;
+  sources.environment = {{"OIDC_ISSUER", "https://id.example.org"}};
+  const auto open = load_settings(sources);
+  ASSERT_FALSE(open);
+  EXPECT_EQ(open.error().field(), "oidc-audience");
+  sources.environment["OIDC_CLIENT_ID"] = "phoenix";
+  sources.environment["OIDC_CLIENT_SECRET"] = "very secret";
+  const auto settings = load_settings(sources);
+  ASSERT_TRUE(settings);
+  EXPECT_EQ(settings->oidc_audience, "phoenix");
+  EXPECT_EQ(settings->oidc_client_secret, "very secret");
+  EXPECT_EQ(print_settings(*settings).find("very secret"), std::string::npos);
+  EXPECT_NE(print_settings(*settings).find("oidc-client-secret = ***"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace phx::app

@@ -1,0 +1,48 @@
+#pragma once
+/// The network for tests: one provider at kIssuer, as good or bad as it is told to be.
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <string>
+
+#include "net/client.hpp"
+
+namespace phx::identity::oidc::testing {
+
+class FakeNetwork final : public net::HttpClient {
+ public:
+  static constexpr const char* kIssuer = "https://id.example.org";
+
+  FakeNetwork() { reset(); }
+  void reset() {
+    document = {{"issuer", kIssuer},
+                {"jwks_uri", "https://id.example.org/keys"},
+                {"authorization_endpoint", "https://id.example.org/auth"},
+                {"token_endpoint", "https://id.example.org/token"}};
+  }
+  void publish(std::string keys) { keys_ = std::move(keys); }
+
+  boost::asio::awaitable<Result<net::ClientResponse>> send(net::ClientRequest request) override {
+    ++requests;
+    if (down) co_return Error(Code::kUnavailable, "http_client.connect", "Nobody is there.");
+    net::ClientResponse answer;
+    answer.status = status;
+    if (request.url == std::string(kIssuer) + "/.well-known/openid-configuration")
+      answer.body = boost::json::serialize(document);
+    else if (request.url == "https://id.example.org/keys")
+      answer.body = keys_;
+    else
+      answer.status = 404;
+    co_return answer;
+  }
+
+  boost::json::object document;
+  bool down = false;
+  int status = 200;
+  int requests = 0;
+
+ private:
+  std::string keys_;
+};
+
+}  // namespace phx::identity::oidc::testing
