@@ -3,4 +3,5 @@
 alter table phoenix.virtual_machines add column power_pressed_at timestamptz;
 
 -- migrate: down
+-- down-guard: select id from phoenix.virtual_machines where power_pressed_at is not null
 alter table phoenix.virtual_machines drop column power_pressed_at;

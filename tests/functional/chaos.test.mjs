@@ -46,6 +46,7 @@ let stopping = false;
 let abandoned = false;  // the test has failed: nobody waits for the clients any more
 const refusals = [];
 const wanted = new Map();   // name → id, as the clients were told
+const imported = new Map(); // image → the state in which it has to end; null: deleted
 const accepted = new Map(); // key → id: an accepted key never gets another answer
 let round = 'start';
 
@@ -105,16 +106,34 @@ function sql(text) {
 let turns = 0;
 const drivers = {
   'engine.quota.before_define': () => insist('mutation($i: CreateTenantInput!) { createTenant(input: $i) { tenant { id } } }', { i: { name: `t-${++turns}` } }, `t-${turns}`, {}),
-  'qemu.import.checked': async () => {
-    fs.writeFileSync(path.join(world.data, 'import/disk.raw'), Buffer.alloc(1 << 20));
-    await insist('mutation($i: ImportImageInput!) { importImage(input: $i) { image { id } } }', { i: { name: `image-${++turns}`, file: 'disk.raw', format: 'raw' } }, `image-${turns}`, {});
-  },
+  'qemu.import.copied': () => importImage(),
+  'qemu.import.checked': () => importImage(),
+  'qemu.import.placed': () => importImage(),
+  'compute.image.before_ready_commit': () => importImage(),
+  'compute.image.after_ready_commit': () => importImage(),
+  'compute.image.cleared': () => importImage({ file: 'missing.raw', state: 'FAILED' }),
+  'compute.image.given_up': () => importImage({ file: 'endless.raw', state: 'FAILED', cancel: true }),
+  'compute.image.removed': () => importImage({ remove: true }),
   'engine.work.before_retry_later': () => press(),
   'engine.operation.before_wake': () => expire(),
   'engine.operation.before_expire_commit': () => expire(),
   'incident.before_intake_commit': () => deliver(),
   'incident.after_intake_commit': () => deliver(),
 };
+
+/// Imports an image, and sees to its end: in the state named, or deleted.
+async function importImage({ file = 'disk.raw', state = 'READY', cancel = false, remove = false } = {}) {
+  fs.writeFileSync(path.join(world.data, 'import/disk.raw'), Buffer.alloc(1 << 20));
+  fs.writeFileSync(path.join(world.data, 'import/endless.raw'), '');
+  fs.truncateSync(path.join(world.data, 'import/endless.raw'), 8 * 2 ** 30);
+  const name = `image-${++turns}`;
+  const { image, operation } = (await insist('mutation($i: ImportImageInput!) { importImage(input: $i) { image { id } operation { id } } }', { i: { name, file, format: 'raw' } }, name, {})).importImage;
+  imported.set(image.id, remove ? null : state);
+  if (cancel) await insist('mutation($id: ID!) { cancelOperation(id: $id) { operation { id } } }', { id: operation.id }, `cancel-${name}`, {});
+  const now = async () => (await insist('query($n: String!) { images(filter: { name: { eq: $n } }) { nodes { state } } }', { n: name }, undefined, {})).images.nodes[0]?.state;
+  while ((await now()) !== state && !abandoned) await sleep(20);
+  if (remove) await insist('mutation($id: ID!) { deleteImage(id: $id) { id } }', { id: image.id }, `remove-${name}`, {});
+}
 
 /// A machine whose creation is out of time before anybody has seen to it. Its operation must end, whatever happens.
 async function expire() {
@@ -228,6 +247,15 @@ test('exactly the wanted guests run, and nothing else is left', { timeout: 2 * p
   assert.equal(checked.code, 0, checked.stdout + checked.stderr);
   const doctor = await world.phoenix('doctor');
   assert.equal(doctor.code, 0, doctor.stdout);
+});
+
+test('every image is whole, or nothing of it is left', { timeout: patience }, async () => {
+  const listed = async () => new Map((await world.graphql('{ images(first: 500) { nodes { id state } } }')).images.nodes.map(({ id, state }) => [id, state]));
+  const files = () => fs.readdirSync(path.join(world.data, 'images'));
+  for (const [id, state] of imported) {
+    await until(`image ${id} to be ${state}`, async () => ((await listed()).get(id) ?? null) === state);
+    await until('its file', () => JSON.stringify(files().filter((name) => name.includes(id))) === JSON.stringify(state === 'READY' ? [`${id}.raw`] : []));
+  }
 });
 
 test('each accepted key was one machine, and says so still', { timeout: patience }, async () => {

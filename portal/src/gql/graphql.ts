@@ -15,6 +15,7 @@ export type Scalars = {
   Int: { input: number; output: number; }
   Float: { input: number; output: number; }
   DateTime: { input: string; output: string; }
+  Decimal: { input: unknown; output: unknown; }
   JSON: { input: unknown; output: unknown; }
 };
 
@@ -159,6 +160,10 @@ export type DeclareIncidentInput = {
   virtualMachineId?: InputMaybe<Scalars['ID']['input']>;
 };
 
+export type DeleteImagePayload = {
+  id: Scalars['ID']['output'];
+};
+
 export type DesiredState =
   | 'DELETED'
   | 'PAUSED'
@@ -187,6 +192,8 @@ export type Image = {
   name: Scalars['String']['output'];
   sha256: Scalars['String']['output'];
   sizeMib: Scalars['Int']['output'];
+  state: ImageState;
+  stateReason?: Maybe<Scalars['String']['output']>;
 };
 
 export type ImageConnection = {
@@ -207,6 +214,7 @@ export type ImageFilter = {
   name?: InputMaybe<StringFilter>;
   not?: InputMaybe<ImageFilter>;
   or?: InputMaybe<Array<ImageFilter>>;
+  state?: InputMaybe<ImageStateFilter>;
 };
 
 export type ImageOrder =
@@ -214,6 +222,18 @@ export type ImageOrder =
 
 export type ImagePayload = {
   image: Image;
+  operation: Operation;
+};
+
+export type ImageState =
+  | 'FAILED'
+  | 'IMPORTING'
+  | 'READY';
+
+export type ImageStateFilter = {
+  eq?: InputMaybe<ImageState>;
+  in?: InputMaybe<Array<ImageState>>;
+  ne?: InputMaybe<ImageState>;
 };
 
 export type ImportImageInput = {
@@ -406,10 +426,12 @@ export type Mutation = {
   createUser: UserPayload;
   createVirtualMachine: VirtualMachinePayload;
   declareIncident: IncidentPayload;
+  deleteImage: DeleteImagePayload;
   deleteVirtualMachine: VirtualMachinePayload;
   importImage: ImagePayload;
   pauseVirtualMachine: VirtualMachinePayload;
   rebootVirtualMachine: VirtualMachinePayload;
+  removeUserFromTenant: RemovedMemberPayload;
   restartIncidentGuest: IncidentActionPayload;
   resumeVirtualMachine: VirtualMachinePayload;
   retryOperation: OperationPayload;
@@ -472,6 +494,12 @@ export type MutationDeclareIncidentArgs = {
 };
 
 
+export type MutationDeleteImageArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
 export type MutationDeleteVirtualMachineArgs = {
   id: Scalars['ID']['input'];
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
@@ -493,6 +521,12 @@ export type MutationPauseVirtualMachineArgs = {
 export type MutationRebootVirtualMachineArgs = {
   id: Scalars['ID']['input'];
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRemoveUserFromTenantArgs = {
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  userId: Scalars['ID']['input'];
 };
 
 
@@ -811,6 +845,11 @@ export type QuotaEdge = {
 export type QuotaOrder =
   | 'DIMENSION';
 
+export type RemovedMemberPayload = {
+  tenantId: Scalars['ID']['output'];
+  userId: Scalars['ID']['output'];
+};
+
 export type Resource = {
   createdAt: Scalars['DateTime']['output'];
   id: Scalars['ID']['output'];
@@ -938,17 +977,31 @@ export type StringFilter = {
 
 export type Subscription = {
   alertChanged: AlertChange;
+  alerts: AlertConnection;
   incidentChanged: IncidentChange;
   incidentEntryChanged: IncidentEntryChange;
+  incidents: IncidentConnection;
   operationChanged: OperationChange;
+  operations: OperationConnection;
   tenantChanged: TenantChange;
+  tenants: TenantConnection;
   virtualMachineChanged: VirtualMachineChange;
+  virtualMachines: VirtualMachineConnection;
 };
 
 
 export type SubscriptionAlertChangedArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   id?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+export type SubscriptionAlertsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<AlertFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<AlertOrder>;
 };
 
 
@@ -963,9 +1016,27 @@ export type SubscriptionIncidentEntryChangedArgs = {
 };
 
 
+export type SubscriptionIncidentsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<IncidentFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<IncidentOrder>;
+};
+
+
 export type SubscriptionOperationChangedArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   id?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+export type SubscriptionOperationsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<OperationFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<OperationOrder>;
 };
 
 
@@ -975,9 +1046,27 @@ export type SubscriptionTenantChangedArgs = {
 };
 
 
+export type SubscriptionTenantsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<TenantFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<TenantOrder>;
+};
+
+
 export type SubscriptionVirtualMachineChangedArgs = {
   after?: InputMaybe<Scalars['String']['input']>;
   id?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+export type SubscriptionVirtualMachinesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<VirtualMachineFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<VirtualMachineOrder>;
 };
 
 export type Tenant = {
@@ -3004,7 +3093,7 @@ export const MachineNameTakenDocument = new TypedDocumentString(`
     `) as unknown as TypedDocumentString<MachineNameTakenQuery, MachineNameTakenQueryVariables>;
 export const ImageListDocument = new TypedDocumentString(`
     query ImageList {
-  images(first: 100, orderBy: NAME) {
+  images(first: 100, orderBy: NAME, filter: {state: {eq: READY}}) {
     nodes {
       id
       name
