@@ -163,6 +163,27 @@ Result<GraphqlRequest> read_request(const net::Request& http) {
   return http.method == "POST" ? read_post(http) : read_get(http);
 }
 
+Result<ClientMessage> read_message(std::string_view text) {
+  const auto wrong = [](std::string message) {
+    return Error(Code::kInvalidArgument, "graphql.malformed_message", std::move(message));
+  };
+  boost::system::error_code failed;
+  json::value parsed = json::parse(text, failed);
+  const auto* type = !failed && parsed.is_object() ? parsed.as_object().if_contains("type") : nullptr;
+  if (!type || !type->is_string() || type->as_string().empty()) return wrong("Invalid message received");
+  ClientMessage out;
+  out.type = std::string_view(type->as_string());
+  if (const auto* id = parsed.as_object().if_contains("id"); id && !id->is_null()) {
+    if (!id->is_string()) return wrong("The id must be a text");
+    out.id = std::string_view(id->as_string());
+  }
+  if (auto* payload = parsed.as_object().if_contains("payload"); payload && !payload->is_null()) {
+    if (!payload->is_object()) return wrong("The payload must be an object");
+    out.payload = std::move(payload->as_object());
+  }
+  return out;
+}
+
 std::string error_body(const Error& error, std::string_view request_id) {
   const graphql::GraphqlError made = to_graphql_error(error, request_id);
   return graphql::request_errors({&made, 1});

@@ -34,6 +34,15 @@ Result<GraphqlRequest> read_request(const net::Request& http);
 /// {"query", "operationName", "variables", "extensions", "documentId"}.
 Result<GraphqlRequest> read_parameters(const boost::json::object& parameters);
 
+/// A message of graphql-transport-ws.
+struct ClientMessage {
+  std::string type;
+  std::string id;  ///< empty when there is none
+  boost::json::object payload;
+};
+/// Errors: "graphql.malformed_message", with the sentence for the close frame.
+Result<ClientMessage> read_message(std::string_view text);
+
 /// {"errors": […]} for one error before anything was executed.
 std::string error_body(const Error& error, std::string_view request_id);
 /// The answer's body with its cost in `extensions`.

@@ -174,23 +174,12 @@ asio::awaitable<void> GraphqlWebSocket::give_patience(Connection& connection) {
 }
 
 asio::awaitable<void> GraphqlWebSocket::on_message(Connection& connection, std::string text) {
-  boost::system::error_code wrong;
-  json::value parsed = json::parse(text, wrong);
-  std::string type;
-  if (wrong || !parsed.is_object() || !text_member(parsed.as_object(), "type", type)) {
-    co_await close(connection, kMalformed, "Invalid message received");
+  auto parsed = read_message(text);
+  if (!parsed) {
+    co_await close(connection, kMalformed, parsed.error().message());
     co_return;
   }
-  json::object& object = parsed.as_object();
-  json::object payload;
-  if (auto* given = object.if_contains("payload"); given && !given->is_null()) {
-    if (!given->is_object()) {
-      co_await close(connection, kMalformed, "The payload must be an object");
-      co_return;
-    }
-    payload = std::move(given->as_object());
-  }
-  std::string id;
+  auto& [type, id, payload] = *parsed;
   if (type == "ping") {
     co_await send(connection, message({}, "pong"));
   } else if (type == "pong") {
@@ -200,12 +189,12 @@ asio::awaitable<void> GraphqlWebSocket::on_message(Connection& connection, std::
   } else if (type == "subscribe") {
     if (!connection.acknowledged)
       co_await close(connection, kUnauthorized, "Unauthorized");
-    else if (!text_member(object, "id", id) || id.empty() || id.size() > 200)
+    else if (id.empty() || id.size() > 200)
       co_await close(connection, kMalformed, "The id must be a text that is not empty");
     else
       co_await on_subscribe(connection, std::move(id), std::move(payload));
   } else if (type == "complete") {
-    if (!text_member(object, "id", id)) {
+    if (id.empty()) {
       co_await close(connection, kMalformed, "The id must be a text");
     } else if (auto it = connection.operations.find(id); it != connection.operations.end()) {
       it->second->end();

@@ -290,6 +290,11 @@ TEST_F(ClientTest, JudgesAnswers) {
       {"HTTP/1.1 200 OK\r\n\r\nuntil the end", "until the end"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", "http_client.broken"},
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n", "http_client.broken"},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ""},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "ok"},
+      // Beast's parser would abort the process over these.
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r", "http_client.broken"},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "http_client.broken"},
       {"HTTP/1.1 200", "http_client.broken"},
       {"SSH-2.0-OpenSSH\r\n\r\n", "http_client.malformed"},
       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok", "http_client.malformed"},

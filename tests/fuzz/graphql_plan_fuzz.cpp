@@ -1,0 +1,90 @@
+// A request against a schema of tables, down to SQL: limits, validation, coercion of variables, and the compiler, for a
+// viewer and for an administrator. The input is the document, a line "---", and the variables as JSON. Whatever is
+// accepted compiles to a statement whose text holds nothing of the request, within the limits it was given.
+#include <boost/json/parse.hpp>
+#include <string>
+
+#include "api/compiler.hpp"
+#include "api/limits.hpp"
+#include "api/testing/fleet_sdl.hpp"
+#include "fuzz.hpp"
+#include "graphql/parser.hpp"
+#include "graphql/validate.hpp"
+
+namespace phx::api {
+namespace {
+
+using fuzz::require;
+using Kind = FieldMeaning::Kind;
+
+const ApiSchema& fleet() {
+  static Registry registry;
+  static const std::unique_ptr<ApiSchema> api = [] {
+    testing::register_idle(registry);
+    return testing::assemble_fleet(registry).value();
+  }();
+  return *api;
+}
+
+void check(const Result<Plan>& plan, const CompileLimits& limits) {
+  if (!plan) return require(!plan.error().reason().empty() && !plan.error().message().empty());
+  require(plan->cost <= limits.max_cost);
+  require(plan->rows || plan->count);
+  for (const auto* query : {&plan->rows, &plan->count})
+    if (*query) {
+      // A mark that no identifier and no keyword holds: texts of requests travel as parameters only.
+      require((*query)->sql.text().find("needle") == std::string::npos);
+      require(!(*query)->sql.text().empty());
+    }
+}
+
+void compile(const graphql::Execution& execution, Role role) {
+  const CompileLimits limits;
+  const Compiler compiler(fleet(), execution, role, limits);
+  const auto fields = execution.root_fields();
+  if (!fields) return;
+  for (const graphql::FieldGroup& field : *fields) {
+    if (graphql::is_introspection(field) || field.error) continue;
+    const FieldMeaning& meaning = fleet().meaning(*field.field);
+    if (meaning.kind == Kind::kConnection) check(compiler.connection(field), limits);
+    if (meaning.kind == Kind::kById) check(compiler.by_id(field), limits);
+  }
+}
+
+void run(std::string_view text) {
+  constexpr std::string_view kSeparator = "\n---\n";
+  const auto split = text.find(kSeparator);
+  const std::string_view query = text.substr(0, split);
+  boost::json::object variables;
+  if (split != text.npos) {
+    boost::system::error_code wrong;
+    boost::json::value given = boost::json::parse(text.substr(split + kSeparator.size()), wrong);
+    if (wrong || !given.is_object()) return;
+    variables = std::move(given.as_object());
+  }
+  const DocumentLimits limits;
+  auto document = graphql::parse_document(query, limits.parse_limits());
+  if (!document) return;
+  if (Status within = check_limits(*document, limits); !within)
+    return require(within.error().reason().starts_with("limit."));
+  if (!graphql::validate(fleet().schema(), *document).empty()) return;
+  for (const auto& operation : document->operations) {
+    std::optional<std::string_view> name;
+    if (!operation.name.empty()) name = operation.name.text;
+    const auto execution = graphql::Execution::prepare(fleet().schema(), *document, name, variables);
+    if (!execution) {
+      require(!execution.error().empty());
+      continue;
+    }
+    compile(*execution, Role::kTenantViewer);
+    compile(*execution, Role::kPlatformAdmin);
+  }
+}
+
+}  // namespace
+}  // namespace phx::api
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  phx::api::run(phx::fuzz::as_text(data, size));
+  return 0;
+}
