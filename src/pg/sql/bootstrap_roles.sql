@@ -12,4 +12,6 @@ begin
   end loop;
   alter role phoenix_backup replication;
   grant pg_monitor, pg_signal_backend, phoenix_owner to phoenix_maintenance;
+  -- Workers tell how old the oldest snapshot is, whoever holds it.
+  grant pg_read_all_stats to phoenix_worker;
 end $$

@@ -1,0 +1,51 @@
+#include "engine/oldest_snapshot.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/metrics.hpp"
+#include "base/task_scope.hpp"
+#include "pg/sync.hpp"
+#include "pg/testing/test_cluster.hpp"
+
+namespace phx::engine {
+namespace {
+
+using namespace std::chrono_literals;
+
+double oldest(pg::testing::TestDatabase& db) {
+  auto seconds = db.run(oldest_snapshot_seconds(db.database()));
+  if (!seconds) throw std::runtime_error(seconds.error().to_string());
+  return *seconds;
+}
+
+asio::awaitable<void> until_rendered(const Metrics& metrics, std::string text) {
+  while (metrics.render().find(text) == std::string::npos) co_await sleep_for(1ms);
+}
+
+TEST(OldestSnapshot, IsThatOfAnyRoleAndEndsWithIt) {
+  pg::testing::TestDatabase db;
+  EXPECT_EQ(oldest(db), 0) << "our own question does not count, nor does a session without a snapshot";
+  auto holder = pg::SyncConnection::open(db.conninfo("phoenix_platform"));
+  ASSERT_TRUE(holder);
+  ASSERT_TRUE(holder->script("begin isolation level repeatable read; select 1"));
+  const double first = oldest(db);
+  EXPECT_GT(first, 0);
+  const double second = oldest(db);
+  EXPECT_GT(second, first);
+  ASSERT_TRUE(holder->script("commit"));
+  EXPECT_EQ(oldest(db), 0);
+}
+
+TEST(OldestSnapshot, IsAGauge) {
+  pg::testing::TestDatabase db;
+  Metrics metrics;
+  TaskScope scope(db.executor(), "test");
+  scope.spawn("watch", watch_oldest_snapshot(db.database(), metrics));
+  db.run(until_rendered(metrics, "sankofa_pg_oldest_snapshot_seconds 0"));
+  db.run(scope.stop());
+  EXPECT_THAT(metrics.render(), ::testing::HasSubstr("# TYPE sankofa_pg_oldest_snapshot_seconds gauge"));
+}
+
+}  // namespace
+}  // namespace phx::engine
