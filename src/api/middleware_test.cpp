@@ -224,10 +224,40 @@ TEST_F(MiddlewareTest, BugsAreAnswersWithoutDetails) {
   EXPECT_EQ(std::string(response.body_text()).find("hidden detail"), std::string::npos);
 }
 
+TEST_F(MiddlewareTest, WhatGoesWellIsLoggedUpToARateAndFailuresAlways) {
+  ManualClock moved{Instant()};
+  Middleware chain({}, router, authenticator, ids, moved);
+  const auto lines = [&](std::string path, int times) {
+    ::testing::internal::CaptureStderr();
+    for (int i = 0; i < times; ++i) {
+      net::Request request;
+      request.method = "GET";
+      request.path = path;
+      run(chain.handle(std::move(request)));
+    }
+    return ::testing::internal::GetCapturedStderr();
+  };
+  const auto count = [](const std::string& text, std::string_view what) {
+    int found = 0;
+    for (auto at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++found;
+    return found;
+  };
+  EXPECT_EQ(count(lines("/open", 60), "\"http.request\""), 50);
+  EXPECT_EQ(count(lines("/bug", 3), "\"http.request\""), 3);
+  moved.advance(std::chrono::seconds(1));
+  const std::string next = lines("/open", 1);
+  EXPECT_EQ(count(next, "\"http.request\""), 1);
+  EXPECT_THAT(next, HasSubstr("\"http.requests_left_out\",\"count\":10"));
+}
+
 TEST(HttpMetricsTest, ObservesByRouteMethodAndStatus) {
   Metrics metrics;
   HttpMetrics observer(metrics);
   observer.request_finished({"/graphql", "POST", 200, 0.004});
+  observer.request_finished({"/graphql", "POST", 500, 0.004});
+  observer.request_finished({"/graphql", "POST", 500, 0.004});
+  EXPECT_THAT(metrics.render(),
+              HasSubstr("http_request_duration_seconds_count{method=\"POST\",route=\"/graphql\",status=\"500\"} 2"));
   EXPECT_THAT(metrics.render(),
               HasSubstr("http_request_duration_seconds_count{method=\"POST\",route=\"/graphql\",status=\"200\"} 1"));
 }

@@ -349,6 +349,8 @@ void GraphqlService::encode(const RequestContext& context, const Execution& exec
       continue;
     }
     std::string text;
+    // Growing to it step by step would copy the answer several times.
+    if (job.cells) text.reserve(256 + 32 * static_cast<std::size_t>(job.rows.size() * job.rows.columns()));
     Encoder encoder(services_.api, execution, context.request_id, text);
     bool ok = false;
     if (job.error) {

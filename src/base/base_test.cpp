@@ -73,6 +73,12 @@ TEST(Crypto, KnownAnswers) {
   EXPECT_EQ(hex_encode(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   EXPECT_EQ(hex_encode(hmac_sha256("Jefe", "what do ya want for nothing?")),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  // The context of the last key is kept: neither it nor another key's may show.
+  const std::string first = hmac_sha256("Jefe", "what do ya want for nothing?");
+  EXPECT_NE(hmac_sha256("Jefe", "another"), first);
+  EXPECT_NE(hmac_sha256("jefe", "what do ya want for nothing?"), first);
+  EXPECT_EQ(hmac_sha256("Jefe", "what do ya want for nothing?"), first);
+  EXPECT_EQ(hex_encode(hmac_sha256("", "")), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
   EXPECT_TRUE(constant_time_equal("same", "same"));
   EXPECT_FALSE(constant_time_equal("same", "sane"));
   EXPECT_FALSE(constant_time_equal("same", "samea"));

@@ -2,7 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include <array>
 #include <cstdint>
@@ -33,10 +33,30 @@ std::string Sha256::finish() {
 }
 
 std::string hmac_sha256(std::string_view key, std::string_view data) {
+  // Looking up the algorithms costs ten times what the hashing does, and one key is used again and again: its context
+  // is kept.
+  struct Kept {
+    std::string key;
+    EVP_MAC_CTX* context = nullptr;
+    ~Kept() { EVP_MAC_CTX_free(context); }
+  };
+  thread_local Kept kept;
+  if (kept.context && kept.key == key) {
+    EVP_MAC_init(kept.context, nullptr, 0, nullptr);
+  } else {
+    EVP_MAC_CTX_free(kept.context);
+    EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    kept.context = EVP_MAC_CTX_new(hmac);
+    EVP_MAC_free(hmac);
+    kept.key = key;
+    char digest[] = "SHA256";
+    const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0), OSSL_PARAM_construct_end()};
+    EVP_MAC_init(kept.context, reinterpret_cast<const unsigned char*>(kept.key.data()), kept.key.size(), parameters);
+  }
   std::string out(32, '\0');
-  unsigned size = 0;
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(data.data()),
-       data.size(), reinterpret_cast<unsigned char*>(out.data()), &size);
+  std::size_t size = 0;
+  EVP_MAC_update(kept.context, reinterpret_cast<const unsigned char*>(data.data()), data.size());
+  EVP_MAC_final(kept.context, reinterpret_cast<unsigned char*>(out.data()), &size, out.size());
   return out;
 }
 

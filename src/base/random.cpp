@@ -33,13 +33,34 @@ std::string Random::token(std::size_t bytes) {
   return base64url_encode(raw);
 }
 
-void SystemRandom::fill(std::span<std::uint8_t> out) {
+namespace {
+
+void ask_kernel(std::span<std::uint8_t> out) {
   while (!out.empty()) {
     const ssize_t got = getrandom(out.data(), out.size(), 0);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) std::abort();  // no entropy source: nothing that follows could be safe
     out = out.subspan(static_cast<std::size_t>(got));
   }
+}
+
+}  // namespace
+
+void SystemRandom::fill(std::span<std::uint8_t> out) {
+  // Each id needs a few bytes, and each request an id: the kernel is asked for many of them at a time. What was handed
+  // out is forgotten. Secrets are longer, and come straight from the kernel.
+  constexpr std::size_t kSmall = 16;
+  thread_local std::array<std::uint8_t, 64 * kSmall> stock{};
+  thread_local std::size_t left = 0;
+  if (out.size() > kSmall) return ask_kernel(out);
+  if (left < out.size()) {
+    ask_kernel(stock);
+    left = stock.size();
+  }
+  std::uint8_t* const from = stock.data() + (left - out.size());
+  std::memcpy(out.data(), from, out.size());
+  std::memset(from, 0, out.size());
+  left -= out.size();
 }
 
 void SeededRandom::fill(std::span<std::uint8_t> out) {
