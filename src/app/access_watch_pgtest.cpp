@@ -58,7 +58,10 @@ class TwoProcesses : public testing::Test {
     tasks.spawn("watch", there.watch.run());
     tasks.spawn("sequencer", sequencer.run());
   }
-  ~TwoProcesses() override { db.run(tasks.stop()); }
+  ~TwoProcesses() override {
+    db.run(tasks.stop());
+    db.run(second->stop());
+  }
 
   /// A connection that the other process holds for somebody with this token.
   std::unique_ptr<api::LiveConnection> connect(const std::string& token) {

@@ -62,9 +62,13 @@ asio::awaitable<Result<Key>> Provider::key_for(const ParsedToken& token) {
         .with_retry_after(kRetryPause);
   if (const Key* key = find_key(keys_, token)) co_return *key;
   const Duration now = clock_.monotonic();
-  if (!asked_for_unknown_at_ || now - *asked_for_unknown_at_ >= Duration(options_.unknown_key_pause)) {
+  const bool may_ask = !asked_for_unknown_at_ || now - *asked_for_unknown_at_ >= Duration(options_.unknown_key_pause);
+  if (may_ask && !fetching_) {
     asked_for_unknown_at_ = now;
     tried_at_.reset();
+  }
+  // What is being fetched for somebody else may hold this key too.
+  if (may_ask || fetching_) {
     co_await refresh();
     if (const Key* key = find_key(keys_, token)) co_return *key;
   }
@@ -75,7 +79,6 @@ asio::awaitable<Result<Key>> Provider::key_for(const ParsedToken& token) {
 asio::awaitable<void> Provider::refresh() {
   if (fetching_) {
     // The one who fetches cancels this timer; everybody then looks for themselves.
-    fetched_.expires_at(std::chrono::steady_clock::time_point::max());
     boost::system::error_code woken;
     co_await fetched_.async_wait(asio::redirect_error(asio::use_awaitable, woken));
     if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none)
@@ -85,6 +88,8 @@ asio::awaitable<void> Provider::refresh() {
   if (tried_at_ && clock_.monotonic() - *tried_at_ < Duration(kRetryPause)) co_return;
   tried_at_ = clock_.monotonic();
   fetching_ = true;
+  // Now, while nobody waits: setting it wakes whoever does.
+  fetched_.expires_at(asio::steady_timer::time_point::max());
   // Also when this request is cancelled: others may be waiting.
   struct Done {
     Provider& provider;

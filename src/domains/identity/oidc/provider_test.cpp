@@ -25,15 +25,19 @@ struct ProviderTest : ::testing::Test {
   ProviderTest() { network.publish(key_set(kFirst)); }
 
   /// "ok" or the reason.
-  std::string ask(const Signer& signer) {
-    auto token = parse_token(signer.token({{"sub", "x"}}));
-    std::string out;
+  std::string ask(const Signer& signer) { return ask_at_once(signer, 1).front(); }
+  std::vector<std::string> ask_at_once(const Signer& signer, int times) {
+    const auto token = parse_token(signer.token({{"sub", "x"}}));
+    std::vector<std::string> out;
     const auto run = [&]() -> asio::awaitable<void> {
       const auto key = co_await provider.key_for(*token);
-      out = !key ? key.error().reason() : verify_signature(*token, *key) ? "ok" : "wrong key";
+      out.push_back(!key ? key.error().reason() : verify_signature(*token, *key) ? "ok" : "wrong key");
     };
     std::exception_ptr thrown;
-    asio::co_spawn(io, run(), [&](std::exception_ptr failure) { thrown = failure; });
+    for (int i = 0; i < times; ++i)
+      asio::co_spawn(io, run(), [&](std::exception_ptr failure) {
+        if (failure) thrown = failure;
+      });
     io.restart();
     io.run();
     if (thrown) std::rethrow_exception(thrown);
@@ -56,6 +60,14 @@ TEST_F(ProviderTest, IsFoundWhenFirstNeededAndThenBelieved) {
   pass(301s);
   EXPECT_EQ(ask(kFirst), "ok");
   EXPECT_EQ(network.requests, 3) << "keys alone";
+}
+
+TEST_F(ProviderTest, IsAskedOnceForAllWhoWait) {
+  EXPECT_EQ(ask_at_once(kFirst, 10), std::vector<std::string>(10, "ok"));
+  EXPECT_EQ(network.requests, 2);
+  network.publish(key_set(kFirst, kSecond));
+  EXPECT_EQ(ask_at_once(kSecond, 10), std::vector<std::string>(10, "ok"));
+  EXPECT_EQ(network.requests, 3);
 }
 
 TEST_F(ProviderTest, NeedNotBeThereAtTheStart) {

@@ -1,6 +1,9 @@
 #pragma once
 /// The network for tests: one provider at kIssuer, as good or bad as it is told to be.
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <string>
@@ -24,6 +27,9 @@ class FakeNetwork final : public net::HttpClient {
 
   boost::asio::awaitable<Result<net::ClientResponse>> send(net::ClientRequest request) override {
     ++requests;
+    // As long as it takes for others to come and ask as well.
+    for (int i = 0; i < 20; ++i)
+      co_await boost::asio::post(co_await boost::asio::this_coro::executor, boost::asio::use_awaitable);
     if (down) co_return Error(Code::kUnavailable, "http_client.connect", "Nobody is there.");
     net::ClientResponse answer;
     answer.status = status;
