@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "pg/database_impl.hpp"
 #include "pg/error.hpp"
+#include "pg/executed.hpp"
 #include "pg/sql.gen.hpp"
 
 namespace phx::pg {
@@ -80,12 +81,14 @@ Database::Impl::Impl(asio::any_io_executor executor, BlockingPool& blocking, Met
 
 void Database::Impl::observe(const Sql& sql, const Stopwatch& stopwatch) {
   auto found = statements_.find(sql.name());
-  if (found == statements_.end())
+  if (found == statements_.end()) {
+    note_executed(sql.name());
     found = statements_
                 .emplace(sql.name(), &metrics_.latency("sankofa_pg_statement_seconds",
                                                        "From sending a statement to having its rows",
                                                        {{"statement", std::string(sql.name())}}))
                 .first;
+  }
   found->second->observe(stopwatch.seconds());
 }
 

@@ -3,6 +3,7 @@
 #include <libpq-fe.h>
 
 #include "pg/error.hpp"
+#include "pg/executed.hpp"
 #include "pg/wire.hpp"
 
 namespace phx::pg {
@@ -28,7 +29,9 @@ Result<SyncConnection> SyncConnection::open(const std::string& conninfo) {
 }
 
 Result<Rows> SyncConnection::execute(const Statement& statement, const Params& params) {
-  return execute(statement.sql, params);
+  auto rows = execute(statement.sql, params);
+  if (rows) note_executed(statement.name);
+  return rows;
 }
 
 Result<Rows> SyncConnection::execute(std::string_view sql, const Params& params) {
