@@ -15,6 +15,7 @@ import { notify } from "../lib/notices";
 import { useConnection, useDenied, useGo, useScope } from "../lib/scope";
 import { useDebounced } from "../lib/useDebounced";
 import { QuotaBar, Copyable } from "../ui/badges";
+import { PageTitle } from "../ui/PageTitle";
 import { Button, IconButton } from "../ui/Button";
 import { TextField } from "../ui/Field";
 import { Select } from "../ui/Select";
@@ -178,7 +179,7 @@ export function CreateMachinePage() {
       noValidate
     >
       <div className={styles.head}>
-        <h1>Create virtual machine</h1>
+        <PageTitle>Create virtual machine</PageTitle>
         <span className={styles.sub}>in {tenant?.displayName}</span>
       </div>
       <div className={styles.create}>

@@ -32,6 +32,7 @@ import { useConnection, useDenied, useLiveList, useLiveObject, useScope } from "
 import { clock, dateTime, timeOfDay, useNow } from "../lib/time";
 import { usePageKeys } from "../shell/keys";
 import { Copyable, incidentStatuses, IncidentStatusMark, MachineState, Moment, SeverityBadge, SlaClock, When } from "../ui/badges";
+import { PageTitle } from "../ui/PageTitle";
 import { Button } from "../ui/Button";
 import { ConfirmDialog, FormDialog } from "../ui/Dialog";
 import { TextField } from "../ui/Field";
@@ -111,7 +112,7 @@ function Room({ incident, list, tab }: { incident: Incident; list: string; tab?:
           <span className={styles.crumb}>/</span>
           <span className={styles.crumb}>{incident.reference}</span>
           <SeverityBadge severity={incident.severity} />
-          <h1>{incident.title}</h1>
+          <PageTitle>{incident.title}</PageTitle>
         </div>
         <span data-testid="incident-status">
           <IncidentStatusMark status={incident.status} />

@@ -7,6 +7,7 @@ import { useConnection, useDenied, useGo, useLiveList, useScope, useSetSearch } 
 import type { IncidentSearch } from "../router";
 import { usePageKeys } from "../shell/keys";
 import { IncidentStatusMark, SeverityBadge, SlaClock, When, incidentStatuses } from "../ui/badges";
+import { PageTitle } from "../ui/PageTitle";
 import { Button } from "../ui/Button";
 import { DataGrid, type Column } from "../ui/DataGrid";
 import { Go } from "../ui/Go";
@@ -111,7 +112,7 @@ export function IncidentsPage() {
   return (
     <>
       <div className={styles.head}>
-        <h1>Incidents</h1>
+        <PageTitle>Incidents</PageTitle>
         <span className={styles.sub} data-testid="total">
           {list.state.phase === "ready" && `${list.state.total} ${status === "all" ? "in all" : status ? incidentStatuses[status].word.toLowerCase() : "open"}`}
         </span>

@@ -7,6 +7,7 @@ import { useConnection, useLiveObject, useScope } from "../lib/scope";
 import { now } from "../lib/time";
 import { operationsOf, OperationsGrid } from "../shell/OperationsDrawer";
 import { Copyable, MachineState, Moment, When } from "../ui/badges";
+import { PageTitle } from "../ui/PageTitle";
 import { Button, IconButton } from "../ui/Button";
 import { Go } from "../ui/Go";
 import { ActionMenu } from "../ui/Menu";
@@ -79,7 +80,7 @@ export function MachineDetailPage() {
             Virtual machines
           </Go>
           <span className={styles.crumb}>/</span>
-          <h1>{machine.name}</h1>
+          <PageTitle>{machine.name}</PageTitle>
         </div>
         {ended ? (
           <span className={ui.tag}>Deleted</span>

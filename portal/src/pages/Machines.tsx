@@ -9,6 +9,7 @@ import { useDebounced } from "../lib/useDebounced";
 import type { MachineSearch } from "../router";
 import { usePageKeys } from "../shell/keys";
 import { MachineState, When, machineStates } from "../ui/badges";
+import { PageTitle } from "../ui/PageTitle";
 import { Button } from "../ui/Button";
 import { DataGrid, type Column } from "../ui/DataGrid";
 import { Go } from "../ui/Go";
@@ -55,7 +56,7 @@ const columns: Column<Machine>[] = [
     width: 72,
     cell: (row) =>
       row.state === "RUNNING" ? (
-        <Go href={`${machineAddress(row)}?tab=console`} tabIndex={-1} aria-label={`Console of ${row.name}`} title="Console" className={ui.state} data-tone="dim">
+        <Go href={`${machineAddress(row)}?tab=console`} tabIndex={-1} aria-label={`Console of ${row.name}`} title="Console" className={ui.iconLink}>
           <SquareTerminal aria-hidden style={{ width: 15, height: 15 }} />
         </Go>
       ) : null,
@@ -110,7 +111,7 @@ export function MachinesPage() {
   return (
     <>
       <div className={styles.head}>
-        <h1>Virtual machines</h1>
+        <PageTitle>Virtual machines</PageTitle>
         <span className={styles.sub} data-testid="total">
           {list.state.phase === "ready" && `${list.state.total}${filtered ? " match" : ""}`}
         </span>

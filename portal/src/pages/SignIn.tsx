@@ -10,6 +10,7 @@ import { Button } from "../ui/Button";
 import { TextField } from "../ui/Field";
 import { Mark } from "../ui/Mark";
 import { ErrorBand } from "../ui/States";
+import { PageTitle } from "../ui/PageTitle";
 import styles from "./pages.module.css";
 
 export function SignInForm({ email: known, onDone }: { email?: string; onDone(): void }) {
@@ -81,7 +82,7 @@ function SetPasswordForm({ onDone }: { onDone(): void }) {
   const short = password.length > 0 && password.length < shortestPassword;
   return (
     <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
-      <h1>Set a password</h1>
+      <PageTitle>Set a password</PageTitle>
       <p className={styles.sub}>The link worked once and will not work again. With a password you can sign in next time.</p>
       <TextField
         label="New password"
@@ -153,16 +154,16 @@ export function SignInPage() {
       </aside>
       <main className={styles.signInPanel}>
         {redeeming ? (
-          <h1>Opening your link…</h1>
+          <PageTitle>Opening your link…</PageTitle>
         ) : session.phase === "unreachable" ? (
           <ErrorBand what="The portal cannot reach its server" error={session.error} onRetry={() => void restore()} />
         ) : mayOffer ? (
           <SetPasswordForm onDone={leave} />
         ) : signedIn ? (
-          <h1>Opening…</h1>
+          <PageTitle>Opening…</PageTitle>
         ) : (
           <>
-            <h1>Sign in</h1>
+            <PageTitle>Sign in</PageTitle>
             {linkError && (
               <ErrorBand
                 what="The link did not work"

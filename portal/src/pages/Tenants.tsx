@@ -8,6 +8,7 @@ import { useDebounced } from "../lib/useDebounced";
 import type { TenantSearchParams } from "../router";
 import { usePageKeys } from "../shell/keys";
 import { Copyable, TenantStatusMark, When } from "../ui/badges";
+import { PageTitle } from "../ui/PageTitle";
 import { Button } from "../ui/Button";
 import { DataGrid, type Column } from "../ui/DataGrid";
 import { Empty } from "../ui/States";
@@ -69,7 +70,7 @@ export function TenantsPage() {
   return (
     <>
       <div className={styles.head}>
-        <h1>Tenants</h1>
+        <PageTitle>Tenants</PageTitle>
         <span className={styles.sub} data-testid="total">
           {list.state.phase === "ready" && list.state.total}
         </span>

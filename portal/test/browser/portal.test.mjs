@@ -499,9 +499,10 @@ describe("operations", () => {
 });
 
 describe("every page", () => {
-  for (const theme of ["dark", "light"])
-    it(`is accessible in the ${theme} theme`, async () => {
+  for (const { theme, width } of [{ theme: "dark", width: 1440 }, { theme: "light", width: 1440 }, { theme: "light", width: 375 }])
+    it(`is accessible in the ${theme} theme, ${width} pixels wide`, async () => {
       await fresh();
+      await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
       await page.goto(`${mock.url}/sign-in`);
       assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), theme);
@@ -509,6 +510,7 @@ describe("every page", () => {
       await signIn();
       const down = mock.world.killGuest(machine("db-1"));
       const id = machine("web-1").id;
+      const titles = new Set();
       const paths = [
         "/platform/tenants",
         "/platform/tenants?create=1",
@@ -532,10 +534,19 @@ describe("every page", () => {
         await page.locator("h1, h2").first().waitFor();
         await page.waitForTimeout(350);
         assert.deepEqual(await axe(page), [], path);
+        assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, `${path} is wider than the window`);
+        titles.add(await page.title());
+        if (path.startsWith("/t/acme") && !path.includes("=1")) {
+          const corner = await page.getByRole("button", { name: /your menu$/ }).boundingBox();
+          assert.ok(corner && corner.x + corner.width <= width, `${path} shows the way to sign out`);
+        }
       }
+      // The tabs of a browser are told apart: the same page of two scopes or with a dialog shares its title.
+      assert.ok(titles.size >= 6, [...titles].join("\n"));
       mock.control.failing = "query IncidentList";
       await open("/t/acme/incidents");
       await seen(page.getByRole("alert"));
       assert.deepEqual(await axe(page), [], "error state");
+      await page.setViewportSize({ width: 1440, height: 900 });
     });
 });

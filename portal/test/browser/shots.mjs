@@ -1,4 +1,4 @@
-// Takes a picture of every page in a theme: node test/browser/shots.mjs <folder> [dark|light] [name…]
+// Takes a picture of every page in a theme: [WIDTH=375] node test/browser/shots.mjs <folder> [dark|light] [name…]
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { axe, launch } from "../browser-kit.mjs";
@@ -7,7 +7,7 @@ import { startMock } from "../mock/server.mjs";
 const [folder, theme = "dark", ...only] = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 const mock = await startMock({ stepMs: 1500 });
-const browser = await launch({ theme });
+const browser = await launch({ theme, viewport: { width: Number(process.env.WIDTH ?? 1440), height: 900 } });
 const { page, findings } = browser;
 const machine = [...mock.world.tables.VirtualMachine.values()][0];
 const down = mock.world.killGuest([...mock.world.tables.VirtualMachine.values()][2]);
