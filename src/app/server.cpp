@@ -1,5 +1,7 @@
 #include "app/server.hpp"
 
+#include <sys/resource.h>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -278,6 +280,7 @@ Status Server::assemble() {
     PHX_CO_CHECK(co_await hypervisor_.list());
     co_return Status();
   });
+  health_.watch_disk(blocking_, folder_.path());
   register_core(registry_, health_, database_, clock_);
   tenancy_.register_with(registry_, router_);
   identity_.register_with(registry_, router_);
@@ -320,6 +323,7 @@ Status Server::assemble() {
   middleware_ = std::make_unique<api::Middleware>(config, router_, identity_, ids_, clock_, limiter_.get());
   http_metrics_ = std::make_unique<api::HttpMetrics>(metrics_);
   net::HttpServer::Config http;
+  http.limits.max_connections = static_cast<std::size_t>(settings_.max_connections);
   http.handler = [this](net::Request request) { return middleware_->handle(std::move(request)); };
   http.on_upgrade = [this](net::Request request) { return middleware_->on_upgrade(std::move(request)); };
   http.observer = http_metrics_.get();
@@ -420,16 +424,26 @@ Result<pg::Endpoints> external_endpoints(const Settings& settings) {
   return pg::Endpoints::from(settings.database_url, settings.database_direct_url);
 }
 
+/// Each connection is an open file, and the soft limit is made for programs that use select().
+void raise_open_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 }  // namespace
 
 Status serve(const Settings& settings) {
   std::signal(SIGPIPE, SIG_IGN);
+  raise_open_files();
   // Before a database is made or started for it.
-  if (const auto address = parse_listen(settings.listen); !address) return address.error();
+  PHX_TRY(const auto address, parse_listen(settings.listen));
   PHX_TRY(DataFolder folder, DataFolder::open(settings.data));
   if (const auto other = folder.server())
     return Error(Code::kFailedPrecondition, "serve.running",
                  "A server runs on this data folder already (pid " + std::to_string(other->pid) + ").");
+  PHX_CHECK(net::check_listen(address.first, address.second));
   SystemRandom random;
   PHX_TRY(std::string server_key, identity::load_server_key(folder.server_key(), random));
 

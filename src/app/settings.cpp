@@ -86,6 +86,8 @@ constexpr std::array kTable{
            "A session ends after so long, used or not."),
     number("event-days", "PHOENIX_EVENT_DAYS", &S::event_days, "30", 1, 3650,
            "How long the events log is kept; a live view that was away for longer reads its lists anew."),
+    number("max-connections", "PHOENIX_MAX_CONNECTIONS", &S::max_connections, "16384", 16, 1'000'000,
+           "Open HTTP connections and WebSockets; the limit of open files is raised as far as allowed."),
     number("image-max-gib", "PHOENIX_IMAGE_MAX_GIB", &S::image_max_gib, "64", 1, 10240,
            "Largest disk image that may be imported."),
 };

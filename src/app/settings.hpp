@@ -51,6 +51,7 @@ struct Settings {
   std::int64_t session_absolute_hours = 0;
   std::int64_t image_max_gib = 0;
   std::int64_t event_days = 0;
+  std::int64_t max_connections = 0;
 };
 
 struct Setting {
