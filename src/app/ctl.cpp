@@ -11,6 +11,7 @@
 #include <functional>
 #include <iostream>
 
+#include "app/command_errors.hpp"
 #include "app/ctl_client.hpp"
 #include "app/terminal.hpp"
 #include "base/clock.hpp"
@@ -58,6 +59,18 @@ void print_table(const json::array& rows) {
     }
     std::cout << out << "\n";
   }
+}
+
+/// Of an answer of /ready: its status, and the dependencies that fail.
+std::string why_not_ready(const std::string& body) {
+  json::error_code failure;
+  const auto parsed = json::parse(body, failure);
+  if (failure || !parsed.is_object()) return "its answer is not understood";
+  const auto* status = parsed.get_object().if_contains("status");
+  std::string out = status && status->is_string() ? std::string(status->get_string()) : "no reason given";
+  if (const auto* failed = parsed.get_object().if_contains("failed"); failed && failed->is_array())
+    for (const auto& one : failed->get_array()) out += (&one == failed->get_array().begin() ? ": " : ", ") + cell(one);
+  return out;
 }
 
 constexpr std::string_view kMachineFields =
@@ -123,11 +136,14 @@ struct Ctl::Impl {
                                std::string arguments);
   asio::awaitable<Status> image_import(CtlClient& client);
   asio::awaitable<Status> image_delete(CtlClient& client);
+  asio::awaitable<Status> orphan_list(CtlClient& client);
+  asio::awaitable<Status> orphan_remove(CtlClient& client);
   asio::awaitable<Status> operation_change(CtlClient& client, std::string mutation);
   asio::awaitable<Result<std::pair<std::string, std::string>>> incident_place(CtlClient& client);
   asio::awaitable<Status> incident_declare(CtlClient& client);
   asio::awaitable<Status> incident_show(CtlClient& client);
   asio::awaitable<Status> incident_change(CtlClient& client, std::string mutation);
+  asio::awaitable<Status> incident_restart_guest(CtlClient& client);
   asio::awaitable<Status> incident_status(CtlClient& client, std::string to);
   asio::awaitable<Status> incident_report(CtlClient& client);
   // --- the server
@@ -317,6 +333,28 @@ asio::awaitable<Status> Ctl::Impl::image_import(CtlClient& client) {
   co_return Status();
 }
 
+asio::awaitable<Status> Ctl::Impl::orphan_list(CtlClient& client) {
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("{ unknownGuests { id name tenantId tenantName running } }", {}, ""));
+  show(data.at("unknownGuests"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::orphan_remove(CtlClient& client) {
+  PHX_CO_TRY(const auto listed, co_await client.graphql("{ unknownGuests { id } }", {}, ""));
+  const auto& guests = listed.at("unknownGuests").as_array();
+  if (std::ranges::none_of(guests, [&](const json::value& guest) { return cell(guest) == wanted(); }))
+    co_return not_found("guest.absent", "No guest of that id is unknown to the records.")
+        .with_next_action("See phoenix ctl vm orphans list.");
+  PHX_CO_TRY(const auto data, co_await client.graphql("mutation($id: ID!, $key: String) { removeUnknownGuest(id: $id, "
+                                                      "idempotencyKey: $key) { operation { id } } }",
+                                                      with_key({{"id", wanted()}}), ""));
+  const std::string operation = cell(data.at("removeUnknownGuest").at("operation"));
+  if (wait) PHX_CO_CHECK(co_await await_operation(client, "", operation));
+  show(json::object{{"id", wanted()}, {"operation", operation}});
+  co_return Status();
+}
+
 asio::awaitable<Status> Ctl::Impl::image_delete(CtlClient& client) {
   std::string id = wanted();
   if (!Uuid::parse(id)) {
@@ -417,6 +455,23 @@ asio::awaitable<Status> Ctl::Impl::incident_change(CtlClient& client, std::strin
   co_return Status();
 }
 
+asio::awaitable<Status> Ctl::Impl::incident_restart_guest(CtlClient& client) {
+  PHX_CO_TRY(const auto place, co_await incident_place(client));
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("mutation($id: ID!, $key: String) { restartIncidentGuest(id: $id, idempotencyKey: "
+                                     "$key) { incident { " +
+                                         std::string(kIncidentFields) + " tenant { id } } operation { id } } }",
+                                     with_key({{"id", place.second}}), place.first));
+  json::object incident = data.at("restartIncidentGuest").at("incident").as_object();
+  const json::value tenant = incident.at("tenant");
+  incident.erase("tenant");
+  if (wait)
+    PHX_CO_CHECK(co_await await_operation(client, tenant.is_null() ? place.first : cell(tenant),
+                                          cell(data.at("restartIncidentGuest").at("operation"))));
+  show(incident);
+  co_return Status();
+}
+
 asio::awaitable<Status> Ctl::Impl::incident_status(CtlClient& client, std::string to) {
   PHX_CO_TRY(const auto place, co_await incident_place(client));
   PHX_CO_TRY(const auto data,
@@ -460,8 +515,13 @@ asio::awaitable<Status> Ctl::Impl::sign_in_link(CtlClient& client) {
 
 asio::awaitable<Status> Ctl::Impl::ready(CtlClient& client) {
   PHX_CO_TRY(const auto answer, co_await client.request("GET", "/ready", ""));
-  if (!answer.ok()) co_return Error(Code::kUnavailable, "ctl.not_ready", "The server is not ready.");
-  std::cout << "ready\n";
+  if (!answer.ok())
+    co_return Error(Code::kUnavailable, "ctl.not_ready", "The server is not ready: " + why_not_ready(answer.body) + ".")
+        .with_next_action("Run phoenix doctor: it says what is wrong and what to do.");
+  if (as_json())
+    show(json::object{{"status", "ready"}});
+  else
+    std::cout << "ready\n";
   co_return Status();
 }
 
@@ -534,6 +594,13 @@ void Ctl::add_to(CLI::App& app) {
   named(command(vm, "console", "Serial console; Ctrl-] leaves it", [&i](CtlClient& c) { return i.vm_console(c); }),
         "Name or id");
 
+  auto* orphans = vm->add_subcommand("orphans", "Guests on the server's host that no record knows");
+  orphans->require_subcommand(1)->fallthrough();
+  command(orphans, "list", "List them", [&i](CtlClient& c) { return i.orphan_list(c); });
+  waits(named(command(orphans, "remove", "End one and remove its disks for good",
+                      [&i](CtlClient& c) { return i.orphan_remove(c); }),
+              "Id"));
+
   auto* image = ctl->add_subcommand("image", "Images");
   image->require_subcommand(1)->fallthrough();
   command(image, "list", "List images", [&i](CtlClient& c) {
@@ -586,9 +653,9 @@ void Ctl::add_to(CLI::App& app) {
   named(command(incident, "ack", "Take an incident",
                 [&i](CtlClient& c) { return i.incident_change(c, "acknowledgeIncident"); }),
         which);
-  named(command(incident, "restart-guest", "Start the affected guest again",
-                [&i](CtlClient& c) { return i.incident_change(c, "restartIncidentGuest"); }),
-        which);
+  waits(named(command(incident, "restart-guest", "Start the affected guest again",
+                      [&i](CtlClient& c) { return i.incident_restart_guest(c); }),
+              which));
   named(command(incident, "note", "Add a note", [&i](CtlClient& c) { return i.incident_change(c, "addIncidentNote"); }),
         which)
       ->add_option("--body", i.note, "The note")
@@ -621,10 +688,10 @@ int Ctl::run() {
   Impl& i = *impl_;
   if (!i.token_file.empty()) {
     std::ifstream in(i.token_file);
-    if (!std::getline(in, i.target.token)) {
-      std::cerr << "phoenix: cannot read a token from " << i.token_file << "\n";
-      return 1;
-    }
+    if (!std::getline(in, i.target.token))
+      return print_error(
+          invalid_argument("ctl.token_file", "token-file", "Cannot read a token from " + i.token_file + "."),
+          i.as_json());
   }
   asio::io_context io(1);
   CtlClient client(io.get_executor(), i.target);
@@ -641,18 +708,7 @@ int Ctl::run() {
   io.run();
   if (failure) std::rethrow_exception(failure);
   if (*outcome) return 0;
-  const Error& error = outcome->error();
-  if (i.as_json()) {
-    json::object body{
-        {"code", code_info(error.code()).graphql_code}, {"reason", error.reason()}, {"message", error.message()}};
-    if (!error.field().empty()) body["field"] = error.field();
-    if (!error.next_action().empty()) body["nextAction"] = error.next_action();
-    std::cerr << json::serialize(json::object{{"error", std::move(body)}}) << "\n";
-  } else {
-    std::cerr << "phoenix: " << error.message() << (error.field().empty() ? "" : " [" + error.field() + "]") << "\n";
-    if (!error.next_action().empty()) std::cerr << "next: " << error.next_action() << "\n";
-  }
-  return 1;
+  return print_error(outcome->error(), i.as_json());
 }
 
 }  // namespace phx::app

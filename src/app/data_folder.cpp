@@ -1,7 +1,9 @@
 #include "app/data_folder.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <fstream>
 
 namespace phx::app {
@@ -51,13 +53,39 @@ Result<DataFolder> DataFolder::open(const std::string& path) {
   return DataFolder(folder);
 }
 
+Result<DataFolder> DataFolder::existing(const std::string& path) {
+  std::error_code failure;
+  const fs::path folder = fs::absolute(path, failure);
+  // Every start makes run/ first.
+  if (fs::is_directory(folder / "run", failure)) return DataFolder(folder);
+  if (failure && failure != std::errc::no_such_file_or_directory && failure != std::errc::not_a_directory)
+    return Error(Code::kUnavailable, "data.unreadable",
+                 "Cannot look into " + folder.string() + ": " + failure.message())
+        .with_next_action("Run this as root, or as the account that the server runs as.");
+  return Error(Code::kNotFound, "data.missing",
+               fs::exists(folder, failure) ? folder.string() + " is not a data folder of Phoenix."
+                                           : "There is no data folder " + folder.string() + ".")
+      .with_next_action("Name the server's data folder with --data or PHOENIX_DATA; phoenix serve makes a new one.");
+}
+
 bool DataFolder::host_started_anew() const {
   const std::string last = read_line(path_ / "run" / "host");
   return !last.empty() && last != boot_id();
 }
 
 Status DataFolder::mark_running() const { return write_file(path_ / "run" / "host", boot_id() + "\n"); }
-Status DataFolder::mark_taken_down() const { return write_file(path_ / "run" / "host", "taken down\n"); }
+Status DataFolder::mark_taken_down() const {
+  // Over the bytes that are there, not beside them: a new file would need room. Torn, it still differs from a boot id,
+  // and that is all it has to do.
+  constexpr std::string_view kMark = "taken down\n";
+  const fs::path path = path_ / "run" / "host";
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (file && ::pwrite(file.get(), kMark.data(), kMark.size(), 0) == static_cast<ssize_t>(kMark.size()) &&
+      ::ftruncate(file.get(), static_cast<off_t>(kMark.size())) == 0 && ::fsync(file.get()) == 0)
+    return {};
+  return Error(Code::kUnavailable, "data.unwritable", "Cannot write " + path.string() + ": " + std::strerror(errno))
+      .with_next_action("Free space, or give the folder to the account the server runs as.");
+}
 
 std::optional<ProcessIdentity> DataFolder::server() const {
   std::ifstream in(path_ / "run" / "server.pid");
@@ -77,6 +105,17 @@ Status DataFolder::write_server_pid() const {
 void DataFolder::remove_server_pid() const {
   std::error_code ignored;
   fs::remove(path_ / "run" / "server.pid", ignored);
+}
+
+Status has_database(const DataFolder& folder) {
+  std::error_code failure;
+  if (fs::exists(folder.database() / "data", failure)) return {};
+  if (failure == std::errc::permission_denied)
+    return Error(Code::kUnavailable, "data.unreadable", "Cannot look into " + folder.database().string() + ".")
+        .with_next_action("Run this as root, or as the account that the server runs as.");
+  return Error(Code::kNotFound, "data.no_database", folder.path().string() + " holds no database.")
+      .with_next_action(
+          "Name the server's data folder with --data or PHOENIX_DATA; phoenix serve makes a new database.");
 }
 
 pg::ClusterOptions cluster_options(const Settings& settings) {

@@ -17,6 +17,8 @@ class DataFolder {
  public:
   /// Makes what is missing. Reason "data.unwritable".
   static Result<DataFolder> open(const std::string& path);
+  /// For commands that must not make one: a folder that a server has used. Reason "data.missing".
+  static Result<DataFolder> existing(const std::string& path);
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path socket() const { return path_ / "run" / "phoenix.sock"; }
@@ -27,6 +29,7 @@ class DataFolder {
   /// then are not lost.
   bool host_started_anew() const;
   Status mark_running() const;
+  /// Needs no free space: there may be none.
   Status mark_taken_down() const;
 
   /// The server that works on this folder, if it lives.
@@ -39,6 +42,8 @@ class DataFolder {
   std::filesystem::path path_;
 };
 
+/// That the data folder holds an embedded database. Reason "data.no_database".
+Status has_database(const DataFolder& folder);
 /// Where the database is: the embedded cluster's options, or what DATABASE_URL says.
 pg::ClusterOptions cluster_options(const Settings& settings);
 /// How to reach the database as it is now, without starting anything: without a user, for Endpoints::from().

@@ -1,6 +1,9 @@
 #pragma once
 /// `phoenix migrate …` and `phoenix db …`. On the embedded database these start (or adopt) the cluster of the data
-/// folder for as long as they need it.
+/// folder for as long as they need it, and stop it again whatever comes of it.
+///
+/// Only `phoenix serve` and `db restore` make a data folder or a database: all others refuse one that is not there
+/// ("data.missing", "data.no_database") and leave nothing behind.
 
 #include <string>
 

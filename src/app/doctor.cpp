@@ -8,12 +8,15 @@
 
 #include "app/ctl_client.hpp"
 #include "app/data_folder.hpp"
+#include "app/disk.hpp"
+#include "app/sql.gen.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "domains/identity/password.hpp"
 #include "domains/identity/server_key.hpp"
 #include "pg/cluster.hpp"
 #include "pg/migrate.hpp"
+#include "pg/sync.hpp"
 
 namespace phx::app {
 namespace json = boost::json;
@@ -25,7 +28,11 @@ struct Finding {
   Duration latency{0};
   std::string detail;
   std::string next_action;
+  bool warning = false;  ///< healthy, and somebody should look
 };
+
+/// What NTP holds easily, and what no deadline of ours minds.
+constexpr Duration kClockSkewMax = std::chrono::seconds(2);
 
 std::string text(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
@@ -68,7 +75,7 @@ asio::awaitable<Finding> check_workloads(CtlClient& client) {
   const auto data = co_await client.graphql(
       "{ virtualMachines(first: 100, filter: { state: { in: [LOST, DEGRADED, UNKNOWN] } }) { totalCount nodes { name "
       "state "
-      "stateReason stateSince nextAction tenant { name } } } }",
+      "stateReason stateSince nextAction tenant { name } } } unknownGuests { id name tenantId tenantName running } }",
       {}, "");
   finding.latency = clock.monotonic() - start;
   if (!data) {
@@ -85,6 +92,16 @@ asio::awaitable<Finding> check_workloads(CtlClient& client) {
                       (since ? " for " + format_duration(clock.now() - *since) : "") + ": " +
                       text(machine, "stateReason");
     if (finding.next_action.empty()) finding.next_action = text(machine, "nextAction");
+  }
+  for (const auto& item : data->at("unknownGuests").as_array()) {
+    const auto& guest = item.as_object();
+    const std::string tenant = text(guest, "tenantName");
+    finding.detail += (finding.detail.empty() ? "" : "\n") + std::string("guest ") + text(guest, "name") + " (" +
+                      text(guest, "id") + ") of tenant " + (tenant.empty() ? text(guest, "tenantId") : tenant) +
+                      " is on this host" + (guest.at("running").as_bool() ? " and runs" : "") +
+                      ", and no record knows it";
+    if (finding.next_action.empty())
+      finding.next_action = "Restore a backup that knows it, or remove it for good: phoenix ctl vm orphans remove ID.";
   }
   finding.healthy = finding.detail.empty();
   if (finding.healthy) finding.next_action.clear();
@@ -107,6 +124,66 @@ Finding check_database(const Settings& settings) {
     finding.detail = status.error().message();
     if (!status.error().next_action().empty()) finding.next_action = status.error().next_action();
   }
+  return finding;
+}
+
+/// Deadlines, sessions and leases are judged by phoenix.now() in the database and by our clock in the server.
+Status compare_clocks(const std::string& conninfo, Duration& skew) {
+  const SystemClock clock;
+  PHX_TRY(auto database, pg::SyncConnection::open(conninfo));
+  const Instant before = clock.now();
+  PHX_TRY(const auto rows, database.execute(sql::app::database_clocks));
+  const Instant here = before + (clock.now() - before) / 2;
+  const Duration product = rows.get<Instant>(0, "product") - here;
+  const Duration machine = rows.get<Instant>(0, "machine") - here;
+  skew = product;
+  const auto size = [](Duration one) { return one < Duration(0) ? -one : one; };
+  if (size(product) <= kClockSkewMax) return {};
+  const std::string how = format_duration(size(product)) + (product < Duration(0) ? " behind" : " ahead of");
+  if (size(machine) <= kClockSkewMax)
+    return Error(Code::kFailedPrecondition, "doctor.clock",
+                 "phoenix.now() in the database is " + how + " this machine's clock, the database's own clock is not.")
+        .with_next_action("Somebody replaced the function phoenix.now(); its body is: select statement_timestamp().");
+  return Error(Code::kFailedPrecondition, "doctor.clock", "The database's clock is " + how + " this machine's clock.")
+      .with_next_action("Set both machines' clocks by NTP (timedatectl status tells), then run this again.");
+}
+
+Finding check_clock(const Settings& settings) {
+  const SystemClock clock;
+  Finding finding{"clock", false, {}, {}, {}};
+  const Duration start = clock.monotonic();
+  Duration skew{0};
+  const Status status = [&]() -> Status {
+    PHX_TRY(const std::string conninfo, live_database_owner(settings));
+    return compare_clocks(conninfo, skew);
+  }();
+  finding.latency = clock.monotonic() - start;
+  finding.healthy = status.has_value();
+  if (!status) {
+    finding.detail = status.error().message();
+    finding.next_action = status.error().next_action();
+  }
+  return finding;
+}
+
+Finding check_disk(const Settings& settings) {
+  const SystemClock clock;
+  const std::string next = "Free space on the file system of " + settings.data + ", or give it more.";
+  Finding finding{"disk", false, {}, {}, next};
+  const Duration start = clock.monotonic();
+  const auto space = disk_space(settings.data);
+  finding.latency = clock.monotonic() - start;
+  if (!space) {
+    finding.detail = space.error().message();
+    return finding;
+  }
+  const DiskLevel level = judge(*space);
+  finding.healthy = level != DiskLevel::kFull;
+  finding.warning = level == DiskLevel::kLow;
+  finding.detail = (level == DiskLevel::kFull  ? "full, nothing can be stored: "
+                    : level == DiskLevel::kLow ? "low: "
+                                               : "") +
+                   describe(*space) + " in " + settings.data;
   return finding;
 }
 
@@ -193,21 +270,27 @@ int run_doctor(const Settings& settings, bool as_json) {
   io.run();
   if (failure) std::rethrow_exception(failure);
   findings.push_back(check_database(settings));
+  findings.push_back(check_clock(settings));
+  findings.push_back(check_disk(settings));
 
   bool healthy = true;
   json::array list;
   for (const auto& finding : findings) {
     healthy = healthy && finding.healthy;
     list.push_back(json::object{{"check", finding.check},
-                                {"status", finding.healthy ? "ok" : "failed"},
+                                {"status", !finding.healthy  ? "failed"
+                                           : finding.warning ? "warning"
+                                                             : "ok"},
                                 {"latencyMs", static_cast<double>(finding.latency.count()) / 1000.0},
                                 {"detail", finding.detail},
-                                {"nextAction", finding.healthy ? "" : finding.next_action}});
+                                {"nextAction", finding.healthy && !finding.warning ? "" : finding.next_action}});
     if (as_json) continue;
-    std::cout << (finding.healthy ? "ok      " : "FAILED  ") << finding.check
-              << std::string(12 - finding.check.size(), ' ') << static_cast<double>(finding.latency.count()) / 1000.0
-              << " ms\n";
-    if (finding.healthy) continue;
+    std::cout << (!finding.healthy  ? "FAILED  "
+                  : finding.warning ? "WARNING "
+                                    : "ok      ")
+              << finding.check << std::string(12 - finding.check.size(), ' ')
+              << static_cast<double>(finding.latency.count()) / 1000.0 << " ms\n";
+    if (finding.healthy && !finding.warning) continue;
     std::string_view detail = finding.detail;
     while (!detail.empty()) {
       const auto end = detail.find('\n');

@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <iostream>
 
+#include "app/command_errors.hpp"
 #include "app/data_folder.hpp"
 #include "base/blocking_pool.hpp"
 #include "base/metrics.hpp"
@@ -57,10 +58,7 @@ int run_fsck(const Settings& settings) {
     PHX_TRY(const std::string conninfo, live_database(settings));
     return differences(conninfo);
   }();
-  if (!found) {
-    std::cerr << "phoenix: " << found.error().message() << "\n";
-    return 1;
-  }
+  if (!found) return print_error(found.error(), false);
   if (*found == 0) std::cout << "fsck: every recorded number equals its recount\n";
   return *found == 0 ? 0 : 1;
 }

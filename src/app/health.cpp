@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "app/core_api.hpp"
+#include "app/disk.hpp"
 
 namespace phx::app {
 namespace json = boost::json;
@@ -43,12 +44,39 @@ asio::awaitable<HealthReport> Health::check() {
     one.latency = clock_.monotonic() - start;
     one.healthy = status.has_value();
     if (!status) one.detail = status.error().message();
-    report.healthy = report.healthy && one.healthy;
-    metrics_.gauge("sankofa_dependency_up_bool", "Whether a dependency answers", {{"dependency", name}})
-        .set(one.healthy);
     report.dependencies.push_back(std::move(one));
   }
+  if (blocking_) report.dependencies.push_back(co_await check_disk());
+  for (const auto& one : report.dependencies) {
+    report.healthy = report.healthy && one.healthy;
+    metrics_.gauge("sankofa_dependency_up_bool", "Whether a dependency answers", {{"dependency", one.name}})
+        .set(one.healthy);
+  }
   co_return report;
+}
+
+void Health::watch_disk(BlockingPool& blocking, std::filesystem::path folder) {
+  blocking_ = &blocking;
+  folder_ = std::move(folder);
+}
+
+asio::awaitable<DependencyReport> Health::check_disk() {
+  DependencyReport out;
+  out.name = "disk";
+  const Duration start = clock_.monotonic();
+  const auto asked = co_await blocking_->run([folder = folder_] { return disk_space(folder); });
+  out.latency = clock_.monotonic() - start;
+  if (!asked || !*asked) {
+    out.detail = asked ? asked->error().message() : asked.error().message();
+    co_return out;
+  }
+  const DiskSpace& space = **asked;
+  metrics_.gauge("phoenix_data_free_bytes", "Free on the file system of the data folder", {})
+      .set(static_cast<double>(space.free_bytes));
+  const DiskLevel level = judge(space);
+  out.healthy = level != DiskLevel::kFull;
+  out.detail = (level == DiskLevel::kOk ? "" : level == DiskLevel::kLow ? "low: " : "full: ") + describe(space);
+  co_return out;
 }
 
 void Health::register_with(api::Router& router) {
@@ -66,7 +94,11 @@ asio::awaitable<net::Response> Health::health(api::HttpCall) {
 asio::awaitable<net::Response> Health::ready(api::HttpCall) {
   if (!ready_) co_return answer(false, {{"status", "starting or draining"}});
   const HealthReport report = co_await check();
-  co_return answer(report.healthy, {{"status", report.healthy ? "ready" : "a dependency fails"}});
+  if (report.healthy) co_return answer(true, {{"status", "ready"}});
+  json::array failed;
+  for (const auto& one : report.dependencies)
+    if (!one.healthy) failed.emplace_back(one.name);
+  co_return answer(false, {{"status", "a dependency fails"}, {"failed", std::move(failed)}});
 }
 
 asio::awaitable<net::Response> Health::portal(api::HttpCall) {
@@ -78,6 +110,7 @@ asio::awaitable<net::Response> Health::portal(api::HttpCall) {
 }
 
 asio::awaitable<net::Response> Health::metrics(api::HttpCall) {
+  if (blocking_) static_cast<void>(co_await check_disk());  // so that the gauge is of now
   co_return net::text_response(200, metrics_.render(), "text/plain; version=0.0.4; charset=utf-8");
 }
 

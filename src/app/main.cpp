@@ -3,6 +3,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "app/command_errors.hpp"
 #include "app/core_api.hpp"
 #include "app/ctl.hpp"
 #include "app/database_commands.hpp"
@@ -16,12 +17,7 @@
 namespace phx::app {
 namespace {
 
-int fail(const Error& error) {
-  std::cerr << "phoenix: " << error.message() << "\n";
-  if (!error.internal().empty()) std::cerr << "detail: " << error.internal() << "\n";
-  if (!error.next_action().empty()) std::cerr << "next: " << error.next_action() << "\n";
-  return 1;
-}
+int fail(const Error& error) { return print_error(error, false, true); }
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path);
@@ -101,7 +97,7 @@ int run(int argc, char** argv) {
   command(*migrate, "up", "Apply what is missing", quiet([](const Settings& s) { return as_exit(migrate_up(s)); }));
   command(*migrate, "down", "Take files back, newest first; refuses to lose data",
           quiet([&](const Settings& s) { return as_exit(migrate_down(s, down_to)); }))
-      ->add_option("--to", down_to, "Number to stay at")
+      ->add_option("--to", down_to, "Number to stay at; 0: take back all")
       ->required();
   command(*migrate, "status", "List the files and what is applied",
           quiet([](const Settings& s) { return as_exit(migrate_status(s)); }));
@@ -150,9 +146,17 @@ int run(int argc, char** argv) {
 
   Ctl ctl;
   ctl.add_to(app);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& wanted) {
+    return app.exit(wanted);  // --help, --version
+  } catch (const CLI::ParseError& error) {
+    const std::vector<std::string> words(argv + 1, argv + argc);
+    print_error(usage_error(app, words, error.what()), asks_for_json(words));
+    return kNotUnderstood;
+  }
   if (ctl.chosen()) return ctl.run();
-  return chosen ? chosen() : 2;
+  return chosen ? chosen() : kNotUnderstood;
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <initializer_list>
 
+#include "net/url.hpp"
+
 extern char** environ;
 
 namespace phx::app {
@@ -177,6 +179,19 @@ std::string found_or_given(const std::string& given, std::initializer_list<std::
   return {};
 }
 
+/// An origin: browsers name it in Origin just so, and links are made by adding a path.
+Status check_public_url(const std::string& text) {
+  if (text.empty()) return {};
+  const auto url = net::parse_url(text);
+  if (url && (url->scheme == "https" || url->scheme == "http") && text == url->scheme + "://" + url->authority())
+    return {};
+  return invalid_argument(
+      "settings.bad_value", "public-url",
+      "public-url must be https://HOST or http://HOST, with :PORT where it is not the usual one, in "
+      "lower case and without a path; not '" +
+          mask_password(text) + "'.");
+}
+
 }  // namespace
 
 std::span<const Setting> settings_table() { return kTable; }
@@ -217,6 +232,7 @@ Result<Settings> load_settings(const SettingSources& sources) {
   settings.image = found_or_given(settings.image, {"image/micro", "../share/phoenix/micro"}, "manifest.json", "micro=");
   if (settings.accelerator != "tcg" && settings.accelerator != "kvm" && settings.accelerator != "auto")
     return invalid_argument("settings.bad_value", "accelerator", "accelerator must be tcg, kvm or auto.");
+  PHX_CHECK(check_public_url(settings.public_url));
   if (settings.rate_limits != "on" && settings.rate_limits != "off")
     return invalid_argument("settings.bad_value", "rate-limits", "rate-limits must be on or off.");
   if (settings.log_format != "json" && settings.log_format != "text")

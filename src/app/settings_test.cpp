@@ -37,6 +37,18 @@ TEST(Settings, ABadValueIsNamed) {
   EXPECT_EQ(load_settings(sources({{"PHOENIX_ACCELERATOR", "magic"}})).error().field(), "accelerator");
 }
 
+TEST(Settings, ThePublicUrlIsAnOrigin) {
+  for (const char* good : {"https://cloud.example.org", "http://10.0.0.1:4000", "https://[2001:db8::1]:8443"})
+    EXPECT_TRUE(load_settings(sources({{"PHOENIX_PUBLIC_URL", good}}))) << good;
+  for (const char* bad : {"ftp://x", "notaurl", "https://", "https://x/", "https://x/portal", "https://u:p@x",
+                          "https://x?y", "https://x:443", "https://X", "//x", "https://x y"}) {
+    const auto refused = load_settings(sources({{"PHOENIX_PUBLIC_URL", bad}}));
+    ASSERT_FALSE(refused) << bad;
+    EXPECT_EQ(refused.error().reason(), "settings.bad_value");
+    EXPECT_EQ(refused.error().field(), "public-url");
+  }
+}
+
 TEST(Settings, PrintingHidesPasswords) {
   const auto s = load_settings(sources({{"DATABASE_URL", "postgresql://app:hunter2@db/phoenix"}}));
   const std::string text = print_settings(*s);

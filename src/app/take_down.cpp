@@ -79,7 +79,7 @@ bool ends_within(const UniqueFd& process, std::chrono::milliseconds limit) {
 }  // namespace
 
 Status take_down(const Settings& settings) {
-  PHX_TRY(const DataFolder folder, DataFolder::open(settings.data));
+  PHX_TRY(const DataFolder folder, DataFolder::existing(settings.data));
   if (const auto running = folder.server()) {
     PHX_TRY(const UniqueFd server, open_pidfd(*running));
     PHX_CHECK(signal_pidfd(server, SIGTERM));
@@ -92,16 +92,17 @@ Status take_down(const Settings& settings) {
     folder.remove_server_pid();
     std::cout << "server stopped\n";
   }
-  PHX_TRY(const int guests, end_guests(settings));
-  if (guests > 0) std::cout << guests << " guests stopped\n";
-  PHX_CHECK(folder.mark_taken_down());
-  if (settings.database_url.empty() && std::filesystem::exists(folder.database() / "data")) {
+  // What goes wrong with one part does not keep the others running; the first failure is the answer.
+  const auto guests = end_guests(settings);
+  if (guests && *guests > 0) std::cout << *guests << " guests stopped\n";
+  const Status marked = folder.mark_taken_down();
+  if (settings.database_url.empty() && has_database(folder)) {
     pg::EmbeddedCluster cluster(cluster_options(settings));
-    PHX_CHECK(cluster.start());  // adopts it; a dead one recovers first, so that it is left clean
-    PHX_CHECK(cluster.stop());
-    std::cout << "database stopped\n";
+    PHX_TRY(const bool stopped, cluster.halt());
+    if (stopped) std::cout << "database stopped\n";
   }
-  return {};
+  if (!guests) return guests.error();
+  return marked;
 }
 
 }  // namespace phx::app

@@ -36,7 +36,31 @@ constexpr std::size_t kBodyChunk = 64 * 1024;
 constexpr std::size_t kBusyAnswers = 64;
 
 Error listen_failure(std::string where, const error_code& why) {
-  return Error(Code::kUnavailable, "http.listen", "Cannot listen on " + where + ": " + why.message() + ".");
+  Error error(Code::kUnavailable, "http.listen", "Cannot listen on " + where + ": " + why.message() + ".");
+  if (why != asio::error::address_in_use) return error;
+  return std::move(error).with_next_action("Stop what listens there, or choose another address with --listen.");
+}
+
+/// Bound and listening; port 0 takes a free one.
+Result<Tcp::acceptor> open_acceptor(const asio::any_io_executor& executor, const std::string& host,
+                                    std::uint16_t port) {
+  const auto where = fmt::format("{}:{}", host, port);
+  error_code failed;
+  Tcp::endpoint endpoint(asio::ip::make_address(host, failed), port);
+  if (failed) {
+    // A name is looked up while the server starts, when nothing waits yet.
+    Tcp::resolver resolver(executor);
+    const auto found = resolver.resolve(host, std::to_string(port), Tcp::resolver::passive, failed);
+    if (failed) return listen_failure(where, failed);
+    endpoint = found.begin()->endpoint();
+  }
+  Tcp::acceptor acceptor(executor);
+  acceptor.open(endpoint.protocol(), failed);
+  if (!failed) acceptor.set_option(Tcp::acceptor::reuse_address(true), failed);
+  if (!failed) acceptor.bind(endpoint, failed);
+  if (!failed) acceptor.listen(asio::socket_base::max_listen_connections, failed);
+  if (failed) return listen_failure(where, failed);
+  return acceptor;
 }
 
 /// RFC 9110 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT".
@@ -552,23 +576,16 @@ HttpServer::HttpServer(asio::any_io_executor executor, const Clock& clock, Confi
     : impl_(std::make_unique<Impl>(std::move(executor), clock, std::move(config))) {}
 HttpServer::~HttpServer() = default;
 
+Status check_listen(const std::string& host, std::uint16_t port) {
+  asio::io_context io(1);
+  PHX_TRY(const auto free, open_acceptor(io.get_executor(), host, port));
+  return {};
+}
+
 Result<std::uint16_t> HttpServer::listen(const std::string& host, std::uint16_t port) {
-  const auto where = fmt::format("{}:{}", host, port);
+  PHX_TRY(auto opened, open_acceptor(impl_->executor, host, port));
+  auto acceptor = std::make_shared<Tcp::acceptor>(std::move(opened));
   error_code failed;
-  Tcp::endpoint endpoint(asio::ip::make_address(host, failed), port);
-  if (failed) {
-    // A name is looked up while the server starts, when nothing waits yet.
-    Tcp::resolver resolver(impl_->executor);
-    const auto found = resolver.resolve(host, std::to_string(port), Tcp::resolver::passive, failed);
-    if (failed) return listen_failure(where, failed);
-    endpoint = found.begin()->endpoint();
-  }
-  auto acceptor = std::make_shared<Tcp::acceptor>(impl_->executor);
-  acceptor->open(endpoint.protocol(), failed);
-  if (!failed) acceptor->set_option(Tcp::acceptor::reuse_address(true), failed);
-  if (!failed) acceptor->bind(endpoint, failed);
-  if (!failed) acceptor->listen(asio::socket_base::max_listen_connections, failed);
-  if (failed) return listen_failure(where, failed);
   const auto bound = acceptor->local_endpoint(failed).port();
   impl_->listeners.emplace_back([acceptor] {
     error_code ignored;

@@ -27,6 +27,10 @@
 
 namespace phx::net {
 
+/// That HttpServer::listen() would find the address free: binds it and lets go. Looking up a name blocks.
+/// Errors: "http.listen" (kUnavailable).
+Status check_listen(const std::string& host, std::uint16_t port);
+
 struct ServerLimits {
   std::size_t max_header_bytes = 16 * 1024;  ///< request line and all fields; beyond: 431
   std::size_t max_target_bytes = 8 * 1024;   ///< beyond: 414

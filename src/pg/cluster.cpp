@@ -518,6 +518,24 @@ Status EmbeddedCluster::stop() {
   return {};
 }
 
+Result<bool> EmbeddedCluster::halt() {
+  PHX_CHECK(prepare_account());
+  PHX_CHECK(lock_folder());
+  if (const auto file = read_pid_file(data_folder())) {
+    // The handle first: what is then found out about the pid is about the process that the handle means.
+    auto handle = open_pidfd(file->pid);
+    const auto identity = identify_process(file->pid);
+    if (handle && identity && is_server_of(file->pid, data_folder())) {
+      keep({*identity, std::move(*handle)});
+      PHX_CHECK(stop());
+      return true;
+    }
+  }
+  end_orphans(data_folder());
+  release();
+  return false;
+}
+
 boost::asio::awaitable<void> EmbeddedCluster::watch(BlockingPool& blocking) {
   milliseconds backoff{100};
   while (true) {

@@ -66,6 +66,9 @@ class EmbeddedCluster {
   Status attach();
   /// Fast shutdown, waited for; the lock is released. Blocks.
   Status stop();
+  /// Stops the folder's server if one lives, ready or not, without starting anything or writing to the database: it
+  /// works on a full disk. False when none lived. Blocks.
+  Result<bool> halt();
   /// Leaves the server running and releases the lock; the destructor does this.
   void release();
   /// Restarts the server whenever it dies, until cancelled.

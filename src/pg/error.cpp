@@ -64,6 +64,12 @@ Error to_error(const ServerError& said) {
   for (const auto& row : kTable) {
     if (!said.sqlstate.starts_with(row.sqlstate) || (row.sqlstate == "0A000" && !said.plan_gone)) continue;
     Error error(row.code, row.reason, std::string(row.message));
+    if (row.reason == "pg.disk_full")
+      return std::move(error)
+          .with_internal(internal)
+          .with_next_action(
+              "Nothing was stored. Free space on the database's disk (phoenix doctor names it), then try again.")
+          .with_retry_after(std::chrono::seconds(60));
     if (row.code == Code::kUnavailable)
       return std::move(error).with_internal(internal).with_retry_after(std::chrono::seconds(1));
     return std::move(error).with_internal(internal);
