@@ -127,35 +127,31 @@ Finding check_database(const Settings& settings) {
   return finding;
 }
 
-/// Deadlines, sessions and leases are judged by phoenix.now() in the database and by our clock in the server.
-Status compare_clocks(const std::string& conninfo, Duration& skew) {
+/// Deadlines and leases are judged by phoenix.now() in the database, sessions and pages by our clock in the server.
+Status compare_clocks(const std::string& conninfo) {
   const SystemClock clock;
   PHX_TRY(auto database, pg::SyncConnection::open(conninfo));
   const Instant before = clock.now();
-  PHX_TRY(const auto rows, database.execute(sql::app::database_clocks));
+  PHX_TRY(const auto rows, database.execute(sql::app::database_clock));
   const Instant here = before + (clock.now() - before) / 2;
-  const Duration product = rows.get<Instant>(0, "product") - here;
-  const Duration machine = rows.get<Instant>(0, "machine") - here;
-  skew = product;
-  const auto size = [](Duration one) { return one < Duration(0) ? -one : one; };
-  if (size(product) <= kClockSkewMax) return {};
-  const std::string how = format_duration(size(product)) + (product < Duration(0) ? " behind" : " ahead of");
-  if (size(machine) <= kClockSkewMax)
-    return Error(Code::kFailedPrecondition, "doctor.clock",
-                 "phoenix.now() in the database is " + how + " this machine's clock, the database's own clock is not.")
-        .with_next_action("Somebody replaced the function phoenix.now(); its body is: select statement_timestamp().");
-  return Error(Code::kFailedPrecondition, "doctor.clock", "The database's clock is " + how + " this machine's clock.")
-      .with_next_action("Set both machines' clocks by NTP (timedatectl status tells), then run this again.");
+  const Duration ahead = rows.get<Instant>(0, "now") - here;
+  const Duration size = ahead < Duration(0) ? -ahead : ahead;
+  if (size <= kClockSkewMax) return {};
+  return Error(Code::kFailedPrecondition, "doctor.clock",
+               "phoenix.now() in the database is " + format_duration(size) +
+                   (ahead < Duration(0) ? " behind" : " ahead of") + " this machine's clock.")
+      .with_next_action(
+          "Set the clocks of both machines by NTP. If they agree, the function phoenix.now() was replaced: its body is "
+          "select statement_timestamp().");
 }
 
 Finding check_clock(const Settings& settings) {
   const SystemClock clock;
   Finding finding{"clock", false, {}, {}, {}};
   const Duration start = clock.monotonic();
-  Duration skew{0};
   const Status status = [&]() -> Status {
     PHX_TRY(const std::string conninfo, live_database_owner(settings));
-    return compare_clocks(conninfo, skew);
+    return compare_clocks(conninfo);
   }();
   finding.latency = clock.monotonic() - start;
   finding.healthy = status.has_value();
