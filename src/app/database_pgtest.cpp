@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "app/sql.gen.hpp"
 #include "domains/compute/sql.gen.hpp"
 #include "domains/identity/sql.gen.hpp"
 #include "domains/incident/sql.gen.hpp"
@@ -210,6 +211,7 @@ TEST(Statements, EveryOneIsUnderstoodByTheMigratedSchema) {
   prepare_all(sql::identity::all());
   prepare_all(sql::compute::all());
   prepare_all(sql::incident::all());
+  prepare_all(sql::app::all());
   EXPECT_GT(count, 60);
 }
 

@@ -141,8 +141,8 @@ Status compare_clocks(const std::string& conninfo) {
                "phoenix.now() in the database is " + format_duration(size) +
                    (ahead < Duration(0) ? " behind" : " ahead of") + " this machine's clock.")
       .with_next_action(
-          "Set the clocks of both machines by NTP. If they agree, the function phoenix.now() was replaced: its body is "
-          "select statement_timestamp().");
+          "Set the clocks of both machines by NTP. If they agree, the function phoenix.now() was replaced: it has to "
+          "return statement_timestamp().");
 }
 
 Finding check_clock(const Settings& settings) {
