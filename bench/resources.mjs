@@ -55,6 +55,7 @@ await inWorld({ settings: { 'probe-every-ms': 600_000 } }, async (world) => {
   const measured = async (run) => {
     const before = { server: cpuOf(world.serving.pid), database: databaseCpu(world) };
     const got = await run();
+    await new Promise((resolve) => setTimeout(resolve, 300));  // until the postmaster has buried pgbench's sessions
     return { ...got, server_cpu_ms: 1e6 * (cpuOf(world.serving.pid) - before.server) / got.requests,
              database_cpu_ms: 1e6 * (databaseCpu(world) - before.database) / got.requests };
   };
