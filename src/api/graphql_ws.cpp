@@ -112,9 +112,15 @@ asio::awaitable<net::UpgradeDecision> GraphqlWebSocket::upgrade(HttpCall call) {
         Error(Code::kInvalidArgument, "websocket.subprotocol", "The subprotocol here is graphql-transport-ws."));
   net::WebSocketSession session;
   session.subprotocol = kProtocol;
-  session.run = [this, proof = std::move(call.http), principal = std::move(call.principal)](net::WebSocket& socket) {
-    return serve(socket, proof, principal);
-  };
+  // Sockets stay for hours, in great number: of the request only what proves who it is stays with them, and once. `run`
+  // is called a single time, so it gives away what it holds.
+  net::Request proof;
+  proof.peer = std::move(call.http.peer);
+  proof.deadline = call.http.deadline;
+  for (const std::string_view name : {"Authorization", "Cookie"})
+    for (const std::string_view value : call.http.headers.all(name)) proof.headers.add(name, value);
+  session.run = [this, proof = std::move(proof), principal = std::move(call.principal)](
+                    net::WebSocket& socket) mutable { return serve(socket, std::move(proof), std::move(principal)); };
   co_return session;
 }
 
@@ -234,9 +240,13 @@ asio::awaitable<void> GraphqlWebSocket::on_init(Connection& connection, json::ob
     co_return;
   }
   connection.context = std::move(*context);
-  connection.live.emplace(live_, connection.tasks.executor(),
-                          LiveConnection::Right{connection.proof, connection.token, connection.context.principal,
-                                                connection.context.tenant, connection.context.role});
+  // Judged again by the LiveConnection, which takes over what proves the right.
+  const net::Peer peer = connection.proof.peer;
+  connection.live.emplace(
+      live_, connection.tasks.executor(),
+      LiveConnection::Right{std::move(connection.proof), std::move(connection.token), std::move(connection.principal),
+                            connection.context.tenant, connection.context.role});
+  connection.proof.peer = peer;
   connection.acknowledged = true;
   connection.tasks.spawn("watch", watch(connection));
   co_await send(connection, message({}, "connection_ack"));
