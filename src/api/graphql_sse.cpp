@@ -9,6 +9,7 @@
 #include <exception>
 
 #include "api/graphql_request.hpp"
+#include "base/deadline.hpp"
 #include "base/log.hpp"
 #include "base/task_scope.hpp"
 
@@ -71,8 +72,8 @@ class GraphqlSse::Stream {
     drained_.cancel();
     return out;
   }
-  asio::awaitable<void> wait_until(std::chrono::steady_clock::time_point when) {
-    filled_.expires_at(when);
+  asio::awaitable<void> wait_until(Deadline when) {
+    filled_.expires_at(when.when());
     co_await filled_.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 
@@ -181,20 +182,20 @@ asio::awaitable<void> GraphqlSse::watch(Stream& stream, LiveConnection& right) {
 }
 
 asio::awaitable<void> GraphqlSse::write(Stream& stream, net::BodyWriter& out) {
-  auto written = std::chrono::steady_clock::now();
+  Deadline quiet = Deadline::after(limits_.keep_alive);
   // Headers are out; a first comment tells clients and proxies that the stream stands.
   std::string text(kKeepAlive);
   for (;;) {
     if (!text.empty()) {
       if (!co_await out.write(std::move(text))) co_return;
-      written = std::chrono::steady_clock::now();
+      quiet = Deadline::after(limits_.keep_alive);
     } else if (stream.ended() || out.stopping()) {
       co_return;
-    } else if (std::chrono::steady_clock::now() - written >= limits_.keep_alive) {
+    } else if (quiet.passed()) {
       text = kKeepAlive;
       continue;
     } else {
-      co_await stream.wait_until(written + limits_.keep_alive);
+      co_await stream.wait_until(quiet);
     }
     text = stream.take();
   }
