@@ -109,13 +109,13 @@ asio::awaitable<Finding> check_workloads(CtlClient& client) {
 }
 
 /// Straight to the database, past the server: it may be the server that is broken.
-Finding check_database(const Settings& settings) {
+Finding check_database(const Result<std::string>& owner) {
   const SystemClock clock;
   Finding finding{"database", false, {}, {}, "Start it with phoenix serve; its log is in the data folder."};
   const Duration start = clock.monotonic();
   const Status status = [&]() -> Status {
-    PHX_TRY(const std::string conninfo, live_database_owner(settings));
-    pg::Migrator migrator(conninfo);
+    if (!owner) return owner.error();
+    pg::Migrator migrator(*owner);
     return migrator.verify();
   }();
   finding.latency = clock.monotonic() - start;
@@ -145,14 +145,11 @@ Status compare_clocks(const std::string& conninfo) {
           "return statement_timestamp().");
 }
 
-Finding check_clock(const Settings& settings) {
+Finding check_clock(const Result<std::string>& owner) {
   const SystemClock clock;
   Finding finding{"clock", false, {}, {}, {}};
   const Duration start = clock.monotonic();
-  const Status status = [&]() -> Status {
-    PHX_TRY(const std::string conninfo, live_database_owner(settings));
-    return compare_clocks(conninfo);
-  }();
+  const Status status = owner ? compare_clocks(*owner) : Status(owner.error());
   finding.latency = clock.monotonic() - start;
   finding.healthy = status.has_value();
   if (!status) {
@@ -265,8 +262,10 @@ int run_doctor(const Settings& settings, bool as_json) {
   });
   io.run();
   if (failure) std::rethrow_exception(failure);
-  findings.push_back(check_database(settings));
-  findings.push_back(check_clock(settings));
+  // Looked for once: a database that hangs is waited for.
+  const auto owner = live_database_owner(settings);
+  findings.push_back(check_database(owner));
+  findings.push_back(check_clock(owner));
   findings.push_back(check_disk(settings));
 
   bool healthy = true;
