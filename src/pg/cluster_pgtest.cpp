@@ -135,6 +135,24 @@ TEST(Cluster, LiveServerIsAdopted) {
   EXPECT_EQ(late.attach().error().reason(), "cluster.not_running");
 }
 
+TEST(Cluster, IsHaltedWithoutBeingStarted) {
+  const auto options = options_for("halted");
+  {
+    EmbeddedCluster cluster(options);
+    ASSERT_TRUE(cluster.start());
+  }
+  EmbeddedCluster later(options);
+  const auto halted = later.halt();
+  ASSERT_TRUE(halted) << halted.error().to_string();
+  EXPECT_TRUE(*halted);
+  EXPECT_FALSE(fs::exists(later.data_folder() / "postmaster.pid")) << "a clean stop";
+  const auto again = later.halt();
+  ASSERT_TRUE(again) << again.error().to_string();
+  EXPECT_FALSE(*again) << "nothing ran, and nothing was started to be stopped";
+  EmbeddedCluster next(options);
+  EXPECT_EQ(next.attach().error().reason(), "cluster.not_running");
+}
+
 TEST(Cluster, ServerSurvivesTheDeathOfOurWholeProcessGroup) {
   const auto options = options_for("group");
   int ready[2];
