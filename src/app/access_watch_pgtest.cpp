@@ -68,7 +68,7 @@ class TwoProcesses : public testing::Test {
     api::LiveConnection::Right right;
     right.token = token;
     right.principal = *db.run(there.identity.authenticate_token(token));
-    const auto access = db.run(there.tenancy.enter(right.principal, "acme"));
+    const auto access = db.run(there.tenancy.enter(right.principal, acme.to_string()));
     if (!access) throw std::runtime_error(access.error().to_string());
     right.tenant = access->id;
     right.role = access->role;
