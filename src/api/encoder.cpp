@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <boost/json/parse.hpp>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -52,16 +53,22 @@ std::size_t array_header(BinaryReader& reader) {
   return static_cast<std::size_t>(size);
 }
 
+/// Two hexadecimal digits of each byte.
+constexpr auto kHexPairs = [] {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> out{};
+  for (std::size_t byte = 0; byte < out.size(); ++byte) out[byte] = {kHex[byte >> 4], kHex[byte & 15]};
+  return out;
+}();
+
 void write_uuid(std::string& out, std::string_view bytes) {
-  static constexpr char kHex[] = "0123456789abcdef";
   char text[38];
   char* at = text;
   *at++ = '"';
   for (std::size_t i = 0; i < 16; ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-    const auto byte = static_cast<unsigned char>(bytes[i]);
-    *at++ = kHex[byte >> 4];
-    *at++ = kHex[byte & 15];
+    std::memcpy(at, kHexPairs[static_cast<unsigned char>(bytes[i])].data(), 2);
+    at += 2;
   }
   *at++ = '"';
   out.append(text, sizeof text);
@@ -266,20 +273,23 @@ Encoder::Outcome Encoder::fail(const FieldGroup& group, const Error& error) {
 }
 
 void Encoder::key(const FieldGroup& group, bool first) {
-  // In one piece: an answer has as many keys as values.
+  // An answer has as many keys as values: short ones, nearly all, are put together before they are appended.
+  char text[64];
   const std::string_view name = group.key;
-  const std::size_t mark = out_.size();
-  const std::size_t comma = first ? 0 : 1;
-  out_.resize_and_overwrite(mark + comma + name.size() + 3, [&](char* text, std::size_t size) {
-    char* at = text + mark;
-    if (comma) *at++ = ',';
-    *at++ = '"';
-    std::memcpy(at, name.data(), name.size());
-    at += name.size();
-    *at++ = '"';
-    *at = ':';
-    return size;
-  });
+  if (name.size() > sizeof text - 4) {
+    out_ += first ? "\"" : ",\"";
+    out_ += name;
+    out_ += "\":";
+    return;
+  }
+  char* at = text;
+  if (!first) *at++ = ',';
+  *at++ = '"';
+  std::memcpy(at, name.data(), name.size());
+  at += name.size();
+  *at++ = '"';
+  *at++ = ':';
+  out_.append(text, at);
 }
 
 Encoder::Outcome Encoder::object(PlanRun& run, const ObjectShape& shape, const Cell* cells) {
