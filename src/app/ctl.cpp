@@ -26,9 +26,27 @@ using Work = std::function<asio::awaitable<Status>(CtlClient&)>;
 
 constexpr auto kPoll = std::chrono::milliseconds(200);
 
+/// Nothing that a terminal obeys: escape sequences in names, texts and timelines are shown, not done. Line breaks and
+/// tabs stay.
+std::string printable(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    // C1 controls are two bytes in UTF-8: 0xC2 and 0x80 to 0x9F.
+    const bool wide = c == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+    if (wide || (c < 0x20 && c != '\n' && c != '\t') || c == 0x7F) {
+      out += "\xEF\xBF\xBD";
+      if (wide) ++i;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 std::string cell(const json::value& value) {
   if (value.is_null()) return "-";
-  if (value.is_string()) return std::string(value.get_string());
+  if (value.is_string()) return printable(value.get_string());
   if (value.is_object() && value.get_object().size() == 1) return cell(value.get_object().begin()->value());
   return json::serialize(value);
 }
@@ -45,7 +63,11 @@ void print_table(const json::array& rows) {
   for (auto& name : cells.front()) std::ranges::transform(name, name.begin(), [](char c) { return std::toupper(c); });
   for (const auto& row : rows) {
     std::vector<std::string> line;
-    for (const auto& name : names) line.push_back(cell(row.as_object().at(name)));
+    for (const auto& name : names) {
+      line.push_back(cell(row.as_object().at(name)));
+      // A row is a line.
+      std::ranges::replace_if(line.back(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+    }
     cells.push_back(std::move(line));
   }
   std::vector<std::size_t> widths(names.size(), 0);

@@ -1,7 +1,9 @@
 #include "app/server.hpp"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -37,6 +39,7 @@
 #include "domains/identity/oidc/provider.hpp"
 #include "domains/identity/server_key.hpp"
 #include "domains/incident/incident.hpp"
+#include "domains/incident/service_probe.hpp"
 #include "domains/tenancy/tenancy.hpp"
 #include "engine/events.hpp"
 #include "engine/idempotency.hpp"
@@ -167,6 +170,8 @@ class Server {
   asio::awaitable<Status> listen();
   asio::awaitable<void> housekeeping();
   asio::awaitable<net::Response> serve_portal(api::HttpCall call);
+  asio::awaitable<std::vector<incident::ServiceState>> own_services();
+  asio::awaitable<incident::ServiceState> asked(std::string name, std::string path);
 
   const Settings& settings_;
   DataFolder folder_;
@@ -192,6 +197,8 @@ class Server {
   std::unique_ptr<net::HttpClient> oidc_http_;
   std::unique_ptr<identity::oidc::Provider> oidc_;
   Health health_;
+  std::unique_ptr<net::HttpClient> own_http_;
+  std::unique_ptr<incident::ServiceProbe> service_probe_;
   api::Registry registry_;
   api::Router router_;
   std::unique_ptr<api::ApiSchema> schema_;
@@ -337,6 +344,32 @@ asio::awaitable<net::Response> Server::serve_portal(api::HttpCall call) {
   co_return portal_->serve(call.http);
 }
 
+/// As a client sees it, through the server's own socket: any answer but a server error is a sign of life.
+asio::awaitable<incident::ServiceState> Server::asked(std::string name, std::string path) {
+  net::ClientRequest request;
+  request.url = "http://localhost" + path;
+  request.unix_socket = folder_.socket().string();
+  request.timeout = 5s;
+  const Duration start = clock_.monotonic();
+  const auto answer = co_await own_http_->send(std::move(request));
+  incident::ServiceState state{std::move(name), answer && answer->status < 500, clock_.monotonic() - start, ""};
+  if (!answer)
+    state.detail = answer.error().message();
+  else if (!state.healthy)
+    state.detail = path + " answers " + std::to_string(answer->status);
+  co_return state;
+}
+
+asio::awaitable<std::vector<incident::ServiceState>> Server::own_services() {
+  std::vector<incident::ServiceState> out;
+  HealthReport report = co_await health_.check();
+  for (auto& one : report.dependencies)
+    out.push_back({std::move(one.name), one.healthy, one.latency, std::move(one.detail)});
+  out.push_back(co_await asked("api", "/graphql"));
+  if (portal_) out.push_back(co_await asked("portal", "/"));
+  co_return out;
+}
+
 asio::awaitable<Status> Server::listen() {
   PHX_CO_TRY(const auto address, parse_listen(settings_.listen));
   PHX_CO_TRY(const auto port, http_->listen(address.first, address.second));
@@ -389,6 +422,12 @@ asio::awaitable<Status> Server::start(bool restored) {
   background_.spawn("housekeeping", housekeeping());
   worker_.start();
   PHX_CO_CHECK(co_await listen());
+  PHX_CO_TRY(own_http_, net::make_http_client(io_.get_executor()));
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  service_probe_ = std::make_unique<incident::ServiceProbe>(database_, incidents_, clock_, host.data(),
+                                                            [this] { return own_services(); });
+  background_.spawn("service probe", service_probe_->run([this] { nudge(); }));
   health_.set_ready(true);
   co_return Status();
 }

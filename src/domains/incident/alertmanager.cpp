@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/crypto.hpp"
+#include "domains/incident/text.hpp"
 
 namespace phx::incident {
 namespace json = boost::json;
@@ -17,22 +18,22 @@ Error malformed(std::string field, std::string message) {
   return invalid_argument("alertmanager.malformed", std::move(field), std::move(message));
 }
 
-/// A map of strings with a bound on its size. Characters PostgreSQL's text cannot hold (NUL) are refused here, so that
-/// one poisoned label cannot make the whole delivery fail for ever with a server error.
-Result<json::object> string_map(const json::object& parent, std::string_view key, const std::string& where) {
+/// A map of strings with a bound on its size. Control characters, NUL among them, which PostgreSQL's text cannot hold,
+/// are replaced: a poisoned text must not make the delivery fail for ever, nor be lost.
+Result<json::object> string_map(const json::object& parent, std::string_view key, const std::string& where,
+                                Lines lines) {
   const auto* value = parent.if_contains(key);
   if (!value || value->is_null()) return json::object();
   if (!value->is_object()) return malformed(where, "This must be an object of strings.");
   std::size_t bytes = 0;
+  json::object out;
   for (const auto& [name, item] : value->get_object()) {
-    if (!item.is_string()) return malformed(where + "." + std::string(name), "This must be a string.");
+    if (!item.is_string()) return malformed(where + "." + cleaned(name, Lines::kOne), "This must be a string.");
     bytes += name.size() + item.get_string().size();
-    if (std::string_view(item.get_string()).find('\0') != std::string_view::npos ||
-        std::string_view(name).find('\0') != std::string_view::npos)
-      return malformed(where, "Text may not hold NUL characters.");
+    out[cleaned(name, Lines::kOne)] = cleaned(item.get_string(), lines);
   }
   if (bytes > kLabelBytesMax) return malformed(where, "More than 64 KiB of text.");
-  return value->get_object();
+  return out;
 }
 
 Result<std::optional<Instant>> time_field(const json::object& alert, std::string_view key, const std::string& where) {
@@ -60,9 +61,9 @@ Result<IncomingAlert> parse_alert(const json::value& value, const std::string& w
   if (!status || !status->is_string() || (status->get_string() != "firing" && status->get_string() != "resolved"))
     return malformed(where + ".status", "This must be firing or resolved.");
   alert.firing = status->get_string() == "firing";
-  PHX_TRY(alert.labels, string_map(object, "labels", where + ".labels"));
+  PHX_TRY(alert.labels, string_map(object, "labels", where + ".labels", Lines::kOne));
   if (alert.labels.empty()) return malformed(where + ".labels", "An alert needs labels.");
-  PHX_TRY(alert.annotations, string_map(object, "annotations", where + ".annotations"));
+  PHX_TRY(alert.annotations, string_map(object, "annotations", where + ".annotations", Lines::kMany));
   PHX_TRY(const auto starts, time_field(object, "startsAt", where + ".startsAt"));
   if (!starts) return malformed(where + ".startsAt", "An alert needs the time it started.");
   alert.starts_at = *starts;
@@ -72,7 +73,8 @@ Result<IncomingAlert> parse_alert(const json::value& value, const std::string& w
   if (fingerprint && fingerprint->is_string() && is_fingerprint(fingerprint->get_string()))
     alert.fingerprint = fingerprint->get_string();
   else
-    alert.fingerprint = fingerprint_of(alert.labels);
+    // Of the labels as they came: replacing must not make two alerts one.
+    alert.fingerprint = fingerprint_of(object.at("labels").get_object());
   return alert;
 }
 
@@ -85,12 +87,12 @@ std::string IncomingAlert::label(std::string_view key) const {
 
 std::string IncomingAlert::name() const {
   const std::string alertname = label("alertname");
-  return alertname.empty() ? "unnamed alert" : alertname;
+  return blank(alertname) ? "unnamed alert" : alertname;
 }
 
 std::string IncomingAlert::summary() const {
   for (const std::string_view key : {"summary", "description", "message"})
-    if (const auto* value = annotations.if_contains(key); value && value->is_string() && !value->get_string().empty())
+    if (const auto* value = annotations.if_contains(key); value && value->is_string() && !blank(value->get_string()))
       return std::string(value->get_string());
   return name();
 }
@@ -128,9 +130,13 @@ Result<AlertmanagerPayload> parse_alertmanager(std::string_view body) {
   if (!alerts || !alerts->is_array()) return malformed("alerts", "This must be a list of alerts.");
   if (alerts->get_array().size() > kAlertsMax) return malformed("alerts", "More than 10,000 alerts in one delivery.");
   for (std::size_t i = 0; i < alerts->get_array().size(); ++i) {
-    PHX_TRY(auto alert, parse_alert(alerts->get_array()[i], "alerts[" + std::to_string(i) + "]"));
-    payload.alerts.push_back(std::move(alert));
+    auto alert = parse_alert(alerts->get_array()[i], "alerts[" + std::to_string(i) + "]");
+    if (alert)
+      payload.alerts.push_back(std::move(*alert));
+    else
+      payload.refused.push_back(alert.error());
   }
+  if (payload.alerts.empty() && !payload.refused.empty()) return payload.refused.front();
   return payload;
 }
 

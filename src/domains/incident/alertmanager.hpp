@@ -3,7 +3,8 @@
 /// senders lack the newer ones). Parsing is pure.
 ///
 /// Errors, all kInvalidArgument: "alertmanager.malformed" names the offending field; "alertmanager.version". These
-/// bytes can never be accepted, so the caller answers 4xx and the sender stops trying.
+/// bytes can never be accepted, so the caller answers 4xx and the sender stops trying. Control characters in labels and
+/// annotations are replaced by U+FFFD.
 
 #include <optional>
 #include <string>
@@ -35,6 +36,9 @@ struct IncomingAlert {
 
 struct AlertmanagerPayload {
   std::vector<IncomingAlert> alerts;
+  /// What cannot be read of the others. One poisoned alert keeps none of the good ones out; when all are poisoned, the
+  /// payload is.
+  std::vector<Error> refused;
   /// Alerts the sender left out. Absence is not resolution, here or ever.
   std::int64_t truncated = 0;
 };

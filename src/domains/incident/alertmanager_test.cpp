@@ -37,8 +37,32 @@ TEST(Alertmanager, NamesTheFieldThatIsWrong) {
   EXPECT_EQ(field_of(R"({"version":"4","alerts":[{}]})"), "alerts[0].status");
   EXPECT_EQ(field_of(R"({"version":"4","alerts":[{"status":"firing","labels":{"a":1}}]})"), "alerts[0].labels.a");
   EXPECT_EQ(field_of(R"({"version":"4","alerts":[{"status":"firing","labels":{"a":"b"}}]})"), "alerts[0].startsAt");
-  EXPECT_EQ(field_of("{\"version\":\"4\",\"alerts\":[{\"status\":\"firing\",\"labels\":{\"a\":\"x\\u0000y\"}}]}"),
-            "alerts[0].labels");
+}
+
+TEST(Alertmanager, OnePoisonedAlertKeepsNoneOfTheOthersOut) {
+  const std::string good = R"({"status":"firing","labels":{"alertname":"Good"},"startsAt":"2026-05-01T10:00:00Z"})";
+  const std::string huge =
+      R"({"status":"firing","startsAt":"2026-05-01T10:00:00Z","labels":{"a":")" + std::string(70'000, 'x') + R"("}})";
+  const auto payload = parse_alertmanager(R"({"version":"4","alerts":[)" + huge + "," + good + R"(,{"status":1}]})");
+  ASSERT_TRUE(payload) << payload.error().to_string();
+  ASSERT_EQ(payload->alerts.size(), 1u);
+  EXPECT_EQ(payload->alerts[0].name(), "Good");
+  ASSERT_EQ(payload->refused.size(), 2u);
+  EXPECT_EQ(payload->refused[0].field(), "alerts[0].labels");
+  EXPECT_EQ(payload->refused[1].field(), "alerts[2].status");
+}
+
+TEST(Alertmanager, ControlCharactersAreReplacedAndDoNotMakeTwoAlertsOne) {
+  const auto payload = parse_alertmanager(
+      "{\"version\":\"4\",\"alerts\":["
+      "{\"status\":\"firing\",\"labels\":{\"a\":\"x\\u0000y\\u001b[31m\"},\"startsAt\":\"2026-05-01T10:00:00Z\","
+      "\"annotations\":{\"summary\":\"bell\\u0007\\nline\"}},"
+      "{\"status\":\"firing\",\"labels\":{\"a\":\"x\\u0001y\\u001b[31m\"},\"startsAt\":\"2026-05-01T10:00:00Z\"}]}");
+  ASSERT_TRUE(payload) << payload.error().to_string();
+  ASSERT_EQ(payload->alerts.size(), 2u);
+  EXPECT_EQ(payload->alerts[0].label("a"), "x\uFFFDy\uFFFD[31m");
+  EXPECT_EQ(payload->alerts[0].summary(), "bell\uFFFD\nline");
+  EXPECT_NE(payload->alerts[0].fingerprint, payload->alerts[1].fingerprint);
 }
 
 TEST(Alertmanager, ADeepBodyIsRefusedNotFollowed) {

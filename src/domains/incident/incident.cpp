@@ -7,13 +7,15 @@
 #include "base/log.hpp"
 #include "domains/incident/incident_store.hpp"
 #include "domains/incident/sql.gen.hpp"
+#include "domains/incident/text.hpp"
 
 namespace phx::incident {
 namespace json = boost::json;
 namespace {
 
-constexpr std::size_t kTextMax = 16'384;
-constexpr std::size_t kTitleMax = 200;
+constexpr std::size_t kReasonMax = 1'000;
+constexpr std::size_t kServiceMax = 200;
+constexpr std::size_t kKeyMax = 200;
 constexpr std::size_t kServicesMax = 50;
 
 std::optional<std::string> text(const json::object& object, std::string_view key) {
@@ -28,26 +30,6 @@ Result<Uuid> id_argument(const json::object& args) {
   return *id;
 }
 
-/// Characters, not bytes: a title in Twi or Greek may be as long as one in English.
-std::size_t characters(std::string_view utf8) {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
-Status check_text(const std::string& value, const std::string& field) {
-  if (value.size() > kTextMax || value.find('\0') != std::string::npos)
-    return invalid_argument("incident.bad_text", field, "At most 16 KiB of text without NUL.");
-  return {};
-}
-
-Status check_title(const std::string& value) {
-  PHX_CHECK(check_text(value, "input.title"));
-  const bool blank = std::ranges::all_of(value, [](char c) { return c == ' ' || c == '\t' || c == '\n'; });
-  if (blank || characters(value) > kTitleMax)
-    return invalid_argument("incident.bad_title", "input.title", "A title has 1 to 200 characters.");
-  return {};
-}
-
 Result<std::vector<std::string>> services(const json::object& input) {
   std::vector<std::string> out;
   const auto* list = input.if_contains("affectedServices");
@@ -56,7 +38,7 @@ Result<std::vector<std::string>> services(const json::object& input) {
     return invalid_argument("incident.bad_text", "input.affectedServices", "At most 50 services.");
   for (const auto& item : list->get_array()) {
     out.emplace_back(item.as_string());
-    PHX_CHECK(check_text(out.back(), "input.affectedServices"));
+    PHX_CHECK(check_line(out.back(), "input.affectedServices", kServiceMax));
   }
   return out;
 }
@@ -98,7 +80,7 @@ void Incidents::work_with(engine::Worker& worker) {
 asio::awaitable<Result<json::object>> Incidents::declare_by_hand(api::MutationContext& context, json::object args) {
   const auto& input = args.at("input").as_object();
   Declaration wanted;
-  wanted.tenant = context.request().tenant;
+  std::optional<Uuid> tenant = context.request().tenant;
   wanted.title = text(input, "title").value_or("");
   PHX_CO_CHECK(check_title(wanted.title));
   wanted.severity = severity(text(input, "severity").value_or("")).value_or(Severity::kP2);
@@ -113,21 +95,23 @@ asio::awaitable<Result<json::object>> Incidents::declare_by_hand(api::MutationCo
     if (!id) co_return missing();
     PHX_CO_TRY(const pg::Rows found, co_await context.tx().execute(sql::incident::machine_name, pg::Params::of(*id)));
     if (found.empty()) co_return missing();
-    wanted.tenant = found.get<Uuid>(0, "tenant_id");
+    tenant = found.get<Uuid>(0, "tenant_id");
     wanted.machine = *id;
     wanted.machine_name = found.get<std::string>(0, "name");
   }
   wanted.origin = "manual";
   if (const auto key = text(input, "correlationKey"); key && !key->empty()) {
-    PHX_CO_CHECK(check_text(*key, "input.correlationKey"));
+    PHX_CO_CHECK(check_line(*key, "input.correlationKey", kKeyMax));
     wanted.correlation_key = "manual:" + *key;
   }
   wanted.declared_by = context.request().principal.actor();
   wanted.started_at = clock_.now();
   json::object after{{"title", wanted.title}, {"severity", to_string(wanted.severity)}};
-  PHX_CO_TRY(const auto declared, co_await declare(context.tx(), std::move(wanted)));
-  context.audit("Incident", declared.first, nullptr, std::move(after));
-  co_return answer(declared.first);
+  std::vector<Declaration> one;
+  one.push_back(std::move(wanted));
+  PHX_CO_TRY(const auto declared, co_await declare_all(context.tx(), tenant, std::move(one)));
+  context.audit("Incident", declared.front(), nullptr, std::move(after));
+  co_return answer(declared.front());
 }
 
 asio::awaitable<Result<json::object>> Incidents::take(api::MutationContext& context, json::object args) {
@@ -150,8 +134,9 @@ asio::awaitable<Result<json::object>> Incidents::update(api::MutationContext& co
   const std::string actor = context.request().principal.actor();
   std::vector<Line> lines;
   if (const auto wanted = severity(text(input, "severity").value_or(""))) {
-    PHX_CO_TRY(Change change,
-               set_severity(stored.incident, *wanted, text(input, "reason").value_or(""), actor, clock_.now()));
+    const std::string reason = text(input, "reason").value_or("");
+    if (!blank(reason)) PHX_CO_CHECK(check_line(reason, "input.reason", kReasonMax));
+    PHX_CO_TRY(Change change, set_severity(stored.incident, *wanted, reason, actor, clock_.now()));
     stored.incident = std::move(change.incident);
     lines = std::move(change.lines);
   }
@@ -202,7 +187,7 @@ asio::awaitable<Result<json::object>> Incidents::note(api::MutationContext& cont
   PHX_CO_TRY(const Uuid id, id_argument(args));
   const std::string body = text(args, "body").value_or("");
   PHX_CO_CHECK(check_text(body, "body"));
-  if (body.empty()) co_return invalid_argument("incident.bad_text", "body", "The note is empty.");
+  if (blank(body)) co_return invalid_argument("incident.bad_text", "body", "The note is empty.");
   PHX_CO_TRY(const Stored stored, co_await lock(context.tx(), id));
   PHX_CO_CHECK(co_await add_line(context.tx(), stored.tenant, id, {"note", body, context.request().principal.actor()}));
   context.audit("Incident", id, nullptr, nullptr);
@@ -212,6 +197,12 @@ asio::awaitable<Result<json::object>> Incidents::note(api::MutationContext& cont
 asio::awaitable<Result<json::object>> Incidents::restart_guest(api::MutationContext& context, json::object args) {
   PHX_CO_TRY(const Uuid id, id_argument(args));
   PHX_CO_TRY(Stored stored, co_await lock(context.tx(), id));
+  // A resolved incident's guest is well, as far as we know: nobody resets a healthy machine through old paper.
+  if (!stored.incident.open())
+    co_return Error(Code::kFailedPrecondition, "incident.resolved",
+                    stored.reference + " is resolved; its guest is not restarted through it.")
+        .with_field("id")
+        .with_next_action("Set it to Investigating first, or restart the machine itself.");
   if (!stored.machine)
     co_return Error(Code::kFailedPrecondition, "incident.no_guest",
                     "This incident concerns no guest that still exists.")
@@ -258,7 +249,7 @@ asio::awaitable<Result<json::value>> Incidents::report(api::QueryContext& contex
                                               Deadline::after(std::chrono::seconds(5))));
     if (!tenant.empty()) {
       facts.tenant = tenant.get<std::string>(0, "name");
-      facts.users_affected = static_cast<int>(tenant.get<std::int64_t>(0, "members"));
+      facts.members = static_cast<int>(tenant.get<std::int64_t>(0, "members"));
     }
   }
   co_return json::value(render_report(facts, clock_.now()));

@@ -4,10 +4,12 @@
 /// duplicates, and walled by tenant.
 ///
 /// Errors: "incident.not_found", "incident.illegal_transition", "incident.reason_required", "incident.bad_title",
-/// "incident.no_guest", "alertmanager.malformed", "alertmanager.version", and those of compute's intents.
+/// "incident.bad_text", "incident.no_guest", "incident.resolved", "alertmanager.malformed", "alertmanager.version", and
+/// those of compute's intents.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/object.hpp>
+#include <map>
 #include <string>
 
 #include "api/middleware.hpp"
@@ -49,6 +51,8 @@ class Incidents final : public compute::MachineWatcher {
 
  private:
   struct Stored;
+  struct Altered;
+  struct Joined;
   struct Declaration;
   asio::awaitable<Result<boost::json::object>> declare_by_hand(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<boost::json::object>> take(api::MutationContext& context, boost::json::object args);
@@ -60,16 +64,28 @@ class Incidents final : public compute::MachineWatcher {
   asio::awaitable<net::Response> webhook(api::HttpCall call, api::TenantDirectory& tenants);
   asio::awaitable<Result<engine::WorkResult>> watch(engine::WorkContext context);
 
-  /// Inserts it, or finds the open one with the same correlation key. The id, and whether it is new.
-  asio::awaitable<Result<std::pair<Uuid, bool>>> declare(pg::Transaction& tx, Declaration wanted);
-  asio::awaitable<Status> take_alert(pg::Transaction& tx, std::optional<Uuid> tenant, IncomingAlert alert);
+  /// Takes alerts in a transaction of the caller's, by a number of statements that does not depend on how many they
+  /// are.
+  asio::awaitable<Status> take_all(pg::Transaction& tx, std::optional<Uuid> tenant, std::vector<IncomingAlert> alerts);
+  /// Inserts them, or finds the open ones with the same correlation keys (each key once). The ids, in their order.
+  asio::awaitable<Result<std::vector<Uuid>>> declare_all(pg::Transaction& tx, std::optional<Uuid> tenant,
+                                                         std::vector<Declaration> wanted);
+  asio::awaitable<Result<std::map<std::string, Uuid>>> open_by_key(pg::Transaction& tx, std::optional<Uuid> tenant,
+                                                                   std::vector<std::string> keys);
   asio::awaitable<Result<Stored>> lock(pg::Transaction& tx, Uuid id);
+  /// In the order of their ids; those that exist.
+  asio::awaitable<Result<std::vector<Stored>>> lock_all(pg::Transaction& tx, std::vector<Uuid> ids);
   asio::awaitable<Status> store(pg::Transaction& tx, const Stored& stored, std::vector<Line> lines);
+  /// All of one tenant.
+  asio::awaitable<Status> store_all(pg::Transaction& tx, std::vector<Altered> altered);
   asio::awaitable<Status> add_line(pg::Transaction& tx, std::optional<Uuid> tenant, Uuid incident, Line line);
-  /// Lets the incident follow its alerts as they are now.
-  asio::awaitable<Status> follow(pg::Transaction& tx, Uuid id);
-  asio::awaitable<Status> alert_event(pg::Transaction& tx, std::optional<Uuid> tenant, Uuid id, engine::ChangeKind kind,
-                                      std::int64_t version);
+  asio::awaitable<Status> add_lines(pg::Transaction& tx, std::optional<Uuid> tenant,
+                                    std::vector<std::pair<Uuid, Line>> lines);
+  /// Lets the incidents follow their alerts as they are now, and rise with the graver ones that joined.
+  asio::awaitable<Status> follow_all(pg::Transaction& tx, std::optional<Uuid> tenant, std::vector<Uuid> ids,
+                                     std::map<Uuid, Joined> joined);
+  /// The probe's alerts about a machine end; `line` says so in their incidents.
+  asio::awaitable<Status> end_probe_alerts(pg::Transaction& tx, Uuid tenant, Uuid machine, std::string line);
 
   pg::Database& database_;
   const Clock& clock_;

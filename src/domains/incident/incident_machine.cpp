@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "domains/incident/text.hpp"
+
 namespace phx::incident {
 namespace {
 
@@ -138,7 +140,7 @@ Result<Change> set_severity(const Incident& incident, Severity to, const std::st
                             Instant now) {
   Change change{incident, {}};
   if (to == incident.severity) return change;
-  if (reason.empty())
+  if (blank(reason))
     return invalid_argument("incident.reason_required", "input.reason", "Say why the severity changes.");
   change.incident.severity = to;
   if (!incident.responded_at) change.incident.response_due_at = now + targets(to).respond_within;
@@ -147,6 +149,11 @@ Result<Change> set_severity(const Incident& incident, Severity to, const std::st
       {"severity", std::string(to_string(incident.severity)) + " → " + std::string(to_string(to)) + ": " + reason,
        actor});
   return change;
+}
+
+Change raise_severity(const Incident& incident, Severity to, const std::string& why, Instant now) {
+  if (!incident.open() || to >= incident.severity) return Change{incident, {}};
+  return set_severity(incident, to, why, std::string(kSystem), now).value();
 }
 
 Severity severity_of_alert(std::string_view label) {

@@ -90,6 +90,9 @@ Result<Change> set_status(const Incident& incident, IncidentStatus to, const std
 Result<Change> set_severity(const Incident& incident, Severity to, const std::string& reason, const std::string& actor,
                             Instant now);
 
+/// A graver alert joined. Severity never falls by itself: that is for people to say.
+Change raise_severity(const Incident& incident, Severity to, const std::string& why, Instant now);
+
 /// The severity of an alert by the rule table: the label `severity` (P0…P3, critical, page, error, warning, info), else
 /// P2.
 Severity severity_of_alert(std::string_view severity_label);

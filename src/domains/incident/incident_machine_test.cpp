@@ -8,6 +8,7 @@ namespace phx::incident {
 namespace {
 
 using namespace std::chrono_literals;
+const Instant kRaiseStart{std::chrono::seconds(1'800'000'000)};
 const Instant kStart{std::chrono::seconds(1'800'000'000)};
 const IncidentPolicy kPolicy{2min};
 
@@ -120,6 +121,20 @@ TEST(IncidentSeverity, FollowsTheAlertsLabel) {
   EXPECT_EQ(severity_of_alert("warning"), Severity::kP2);
   EXPECT_EQ(severity_of_alert("info"), Severity::kP3);
   EXPECT_EQ(severity_of_alert(""), Severity::kP2);
+}
+
+TEST(IncidentMachine, AGraverAlertRaisesItAndALesserOneNeverLowersIt) {
+  const Incident mild = declare(Severity::kP3, kRaiseStart, kRaiseStart);
+  const Change raised = raise_severity(mild, Severity::kP0, "alert Meltdown", kRaiseStart + 10min);
+  ASSERT_TRUE(raised.changed());
+  EXPECT_EQ(raised.incident.severity, Severity::kP0);
+  EXPECT_EQ(raised.incident.response_due_at, kRaiseStart + 15min) << "answered from the change on";
+  EXPECT_EQ(raised.incident.resolution_due_at, kRaiseStart + 1h) << "resolved from the start on";
+  ASSERT_EQ(raised.lines.size(), 1u);
+  EXPECT_EQ(raised.lines[0].body, "P3 → P0: alert Meltdown");
+  EXPECT_EQ(raised.lines[0].actor, "phoenix");
+  EXPECT_FALSE(raise_severity(raised.incident, Severity::kP2, "alert Drizzle", kRaiseStart + 20min).changed());
+  EXPECT_FALSE(raise_severity(raised.incident, Severity::kP0, "alert Again", kRaiseStart + 20min).changed());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "base/random.hpp"
 #include "domains/incident/incident.hpp"
+#include "domains/incident/service_probe.hpp"
 #include "engine/work_queue.hpp"
 #include "pg/testing/test_cluster.hpp"
 
@@ -219,6 +220,189 @@ TEST_F(IncidentTest, TheTimelineIsOnlyEverAddedTo) {
       ASSERT_FALSE(refused) << sql;
       EXPECT_EQ(refused.error().reason(), "pg.permission_denied") << sql;
     }
+}
+
+TEST_F(IncidentTest, ALongLabelIsTakenAndKeepsNoOtherOut) {
+  std::vector<IncomingAlert> list;
+  auto poisoned = alert("Poisoned", true, start);
+  // Not one that compresses: the limit is of the index's row as it is stored.
+  std::string noise;
+  while (noise.size() < 6'000) noise += ids.next().to_string();
+  poisoned.labels["service"] = noise;
+  poisoned.fingerprint = fingerprint_of(poisoned.labels);
+  list.push_back(poisoned);
+  auto named = alert(noise, true, start);
+  list.push_back(std::move(named));
+  list.push_back(alert("Good", true, start));
+  const Status taken = db.run(incidents.take_alerts(tenant, std::move(list)));
+  ASSERT_TRUE(taken) << taken.error().to_string();
+  EXPECT_EQ(count("alerts"), "3");
+  EXPECT_EQ(count("incidents"), "3");
+  poisoned.labels["instance"] = "b";
+  poisoned.fingerprint = fingerprint_of(poisoned.labels);
+  ASSERT_TRUE(take(std::move(poisoned)));
+  EXPECT_EQ(count("incidents"), "3") << "the same long service is the same incident";
+}
+
+TEST_F(IncidentTest, AGraverAlertRaisesItsIncident) {
+  const auto of_esc = [&](std::string name, std::string severity) {
+    auto a = alert(std::move(name), true, start);
+    a.labels["service"] = "esc";
+    a.labels["severity"] = std::move(severity);
+    a.fingerprint = fingerprint_of(a.labels);
+    return a;
+  };
+  ASSERT_TRUE(take(of_esc("Drizzle", "info")));
+  EXPECT_EQ(db.value("select severity from phoenix.incidents"), "P3");
+  ASSERT_TRUE(take(of_esc("Meltdown", "P0")));
+  EXPECT_EQ(count("incidents"), "1");
+  EXPECT_EQ(db.value("select severity from phoenix.incidents"), "P0");
+  EXPECT_EQ(db.value("select resolution_due_at - started_at = interval '1 hour' and response_due_at - declared_at < "
+                     "interval '6 minutes' from phoenix.incidents"),
+            "t");
+  EXPECT_EQ(db.value("select body from phoenix.incident_entries where kind = 'severity'"), "P3 → P0: alert Meltdown");
+  ASSERT_TRUE(take(of_esc("Shower", "P2")));
+  db.exec("update phoenix.incidents set severity = 'P2'");
+  ASSERT_TRUE(take(of_esc("Meltdown", "P0")));
+  EXPECT_EQ(db.value("select severity from phoenix.incidents"), "P2") << "a repeated delivery undoes no person's word";
+}
+
+TEST_F(IncidentTest, TenThousandAlertsCostAsManyStatementsAsTwo) {
+  // Every statement that writes is counted by the database itself.
+  db.exec(R"(
+    create table phoenix.test_statements (what text not null);
+    create function phoenix.test_count() returns trigger language plpgsql security definer as
+      $$ begin insert into phoenix.test_statements values (tg_table_name || ' ' || tg_op); return null; end $$;
+    create trigger test_count after insert or update on phoenix.alerts for each statement
+      execute function phoenix.test_count();
+    create trigger test_count after insert or update on phoenix.incidents for each statement
+      execute function phoenix.test_count();
+    create trigger test_count after insert or update on phoenix.incident_entries for each statement
+      execute function phoenix.test_count();
+    create trigger test_count after insert or update on phoenix.event_inbox for each statement
+      execute function phoenix.test_count();
+    create trigger test_count after insert or update on phoenix.work_queue for each statement
+      execute function phoenix.test_count())");
+  const auto deliver = [&](const std::string& service, int many, bool firing, bool one_service) {
+    std::vector<IncomingAlert> list;
+    for (int i = 0; i < many; ++i) {
+      auto a = alert("Alert" + std::to_string(i), firing, start);
+      a.labels["service"] = one_service ? service : service + std::to_string(i);
+      a.fingerprint = fingerprint_of(a.labels);
+      list.push_back(std::move(a));
+    }
+    db.exec("truncate phoenix.test_statements");
+    const Status taken = db.run(incidents.take_alerts(tenant, std::move(list)));
+    EXPECT_TRUE(taken) << taken.error().to_string();
+    return db.value(
+               "select count(*) from phoenix.test_statements where what not like 'work%' and what not like "
+               "'event%'") +
+           "+" + db.value("select count(*) from phoenix.test_statements where what like 'event%'");
+  };
+  // (ON CONFLICT DO UPDATE fires the triggers of both kinds.)
+  const std::string few = deliver("small", 2, true, true);
+  EXPECT_EQ(deliver("big", 10'000, true, true), few);
+  EXPECT_EQ(db.value("select count(*) from phoenix.alerts a join phoenix.incidents i on i.id = a.incident_id where "
+                     "'big' = any(i.affected_services) and a.status = 'FIRING'"),
+            "10000");
+  EXPECT_EQ(count("incidents"), "2");
+  EXPECT_EQ(
+      db.value("select count(*) from phoenix.incident_entries where kind = 'alert' and body like 'Firing: Alert%'"),
+      "10002");
+  EXPECT_EQ(db.value("select count(*) from phoenix.event_inbox where type = 'Alert' and kind = 'CREATED'"), "10002");
+
+  const std::string few_apart = deliver("apart-small", 2, true, false);
+  EXPECT_EQ(deliver("apart", 2'000, true, false), few_apart);
+  EXPECT_EQ(count("incidents"), "2004");
+  EXPECT_EQ(db.value("select count(distinct reference) from phoenix.incidents"), "2004");
+
+  const std::string few_ended = deliver("small", 2, false, true);
+  EXPECT_EQ(deliver("big", 10'000, false, true), few_ended);
+  EXPECT_EQ(db.value("select count(*) from phoenix.alerts a join phoenix.incidents i on i.id = a.incident_id where "
+                     "'big' = any(i.affected_services) and a.status = 'RESOLVED'"),
+            "10000");
+  EXPECT_NE(db.value("select status from phoenix.incidents where 'big' = any(affected_services)"), "INVESTIGATING");
+}
+
+TEST_F(IncidentTest, WithinADeliveryTheNewestOccurrenceHolds) {
+  std::vector<IncomingAlert> list;
+  list.push_back(alert("ApiSlow", true, start + 5min));
+  list.push_back(alert("ApiSlow", true, start));
+  list.push_back(alert("ApiSlow", true, start + 5min));
+  ASSERT_TRUE(db.run(incidents.take_alerts(tenant, std::move(list))));
+  EXPECT_EQ(db.value("select string_agg(status || deliveries, ',' order by starts_at) from phoenix.alerts"),
+            "RESOLVED1,FIRING2");
+  EXPECT_EQ(
+      db.value("select ends_at - starts_at = interval '5 minutes' from phoenix.alerts order by starts_at limit 1"),
+      "t");
+  EXPECT_EQ(count("incidents"), "1");
+}
+
+TEST_F(IncidentTest, ARepeatedEndIsOneLine) {
+  ASSERT_TRUE(take(alert("ApiSlow", true, start)));
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(take(alert("ApiSlow", false, start)));
+  EXPECT_EQ(db.value("select count(*) from phoenix.incident_entries where body like 'Ended:%'"), "1");
+}
+
+class ServiceProbeTest : public IncidentTest {
+ protected:
+  asio::awaitable<std::vector<ServiceState>> states() {
+    co_return std::vector<ServiceState>{{"portal", portal_up, 1ms, portal_up ? "" : "refused"}, {"api", true, 1ms, ""}};
+  }
+  ServiceProbe probe(pg::Database& database, Incidents& into) {
+    return ServiceProbe(database, into, manual, "one", [this] { return states(); }, {10s, 3});
+  }
+  bool portal_up = true;
+  ManualClock manual{SystemClock().now()};
+};
+
+TEST_F(ServiceProbeTest, AServiceThatStaysDownIsAnIncidentOfThePlatform) {
+  auto p = probe(db.database(), incidents);
+  EXPECT_FALSE(db.run(p.look()));
+  portal_up = false;
+  const Instant since = manual.now();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(db.run(p.look()));
+    manual.advance(10s);
+  }
+  EXPECT_EQ(count("alerts"), "0") << "two failures may be a hiccup";
+  EXPECT_TRUE(db.run(p.look()));
+  EXPECT_FALSE(db.run(p.look())) << "told once";
+  EXPECT_EQ(db.value("select title || severity || (tenant_id is null) from phoenix.incidents"),
+            "Service portal is downP1true");
+  EXPECT_EQ(db.value("select starts_at = '" + format_instant(since) + "' from phoenix.alerts"), "t");
+
+  // A server that starts again knows what the one before it said.
+  auto next = probe(db.database(), incidents);
+  EXPECT_FALSE(db.run(next.look()));
+  portal_up = true;
+  EXPECT_TRUE(db.run(next.look()));
+  EXPECT_EQ(db.value("select string_agg(status, ',') from phoenix.alerts"), "RESOLVED");
+  worker.nudge();
+  EXPECT_TRUE(becomes("select status = 'RESOLVED' from phoenix.incidents"));
+}
+
+TEST_F(ServiceProbeTest, WhatCannotBeStoredIsStoredLaterWithItsTrueTimes) {
+  auto p = probe(db.database(), incidents);
+  db.run(p.look());
+  db.exec("revoke insert on phoenix.alerts from phoenix_worker");
+  portal_up = false;
+  const Instant since = manual.now();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_FALSE(db.run(p.look()));
+    manual.advance(10s);
+  }
+  portal_up = true;
+  const Instant well = manual.now();
+  EXPECT_FALSE(db.run(p.look()));
+  manual.advance(60s);
+  db.exec("grant insert on phoenix.alerts to phoenix_worker");
+  EXPECT_TRUE(db.run(p.look()));
+  EXPECT_EQ(db.value("select status || (starts_at = '" + format_instant(since) + "') || (ends_at = '" +
+                     format_instant(well) + "') from phoenix.alerts"),
+            "RESOLVEDtruetrue");
+  EXPECT_EQ(db.value("select started_at = '" + format_instant(since) + "' from phoenix.incidents"), "t")
+      << "the outage is an incident, though it was over when it could be told";
 }
 
 }  // namespace

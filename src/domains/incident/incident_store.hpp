@@ -21,8 +21,19 @@ struct Incidents::Stored {
   static Stored from(pg::RowView row);
 };
 
+/// What is to be stored, and the lines that say why.
+struct Incidents::Altered {
+  Stored stored;
+  std::vector<Line> lines;
+};
+
+/// The gravest of the alerts that joined an incident just now.
+struct Incidents::Joined {
+  Severity severity;
+  std::string name;
+};
+
 struct Incidents::Declaration {
-  std::optional<Uuid> tenant;
   std::string title;
   Severity severity = Severity::kP2;
   std::vector<std::string> affected_services;

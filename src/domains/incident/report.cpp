@@ -68,8 +68,11 @@ std::string render_report(const ReportFacts& facts, Instant now) {
   out += "\n## Root Cause\n\n" + or_unknown(facts.root_cause) + "\n\n";
   out += "## Impact\n\n";
   if (!facts.impact.empty()) out += plain(facts.impact) + "\n\n";
-  out += "- **Users Affected**: " +
-         (facts.users_affected < 0 ? std::string("not known yet") : std::to_string(facts.users_affected)) + "\n";
+  // Whom an incident really touched is for people to say; what we know is how many there are.
+  out += "- **Users Affected**: not measured" +
+         (facts.members < 0 ? std::string()
+                            : "; members of the tenant: " + std::to_string(facts.members) + " (upper bound)") +
+         "\n";
   out += "- **Duration**: " + format_duration(lasted) + (incident.resolved_at ? "" : " so far") + "\n";
   out += "- **Services Affected**: " + list(facts.affected_services) + "\n\n";
 

@@ -27,8 +27,8 @@ struct ReportFacts {
   std::string tenant;           ///< empty: the platform
   std::string virtual_machine;  ///< empty: none
   std::vector<std::string> alerts;
-  /// Members of the affected tenants; -1 unknown.
-  int users_affected = -1;
+  /// Members of the tenant, an upper bound of the users affected; -1 unknown.
+  int members = -1;
   std::vector<ReportLine> timeline;
 };
 

@@ -50,9 +50,16 @@ TEST(Report, HasEverySectionOfTheRunbookInOrder) {
 TEST(Report, SaysWhatIsNotKnownAndWhatWasMissed) {
   const std::string text = render_report(facts(), kStart + 10min);
   EXPECT_NE(text.find("Not known yet."), std::string::npos);
-  EXPECT_NE(text.find("**Users Affected**: not known yet"), std::string::npos);
+  EXPECT_NE(text.find("**Users Affected**: not measured\n"), std::string::npos);
   EXPECT_NE(text.find("response target missed by 5m 00s"), std::string::npos);
   EXPECT_EQ(text.find("resolution target missed"), std::string::npos);
+}
+
+TEST(Report, DoesNotPassMembersOffAsAffectedUsers) {
+  auto f = facts();
+  f.members = 12;
+  const std::string text = render_report(f, kStart + 10min);
+  EXPECT_NE(text.find("**Users Affected**: not measured; members of the tenant: 12 (upper bound)\n"), text.npos);
 }
 
 TEST(Report, TextCannotForgeStructure) {
