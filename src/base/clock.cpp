@@ -20,14 +20,36 @@ std::string format_instant(Instant at) {
   const auto of_day = at - day;
   const auto total = duration_cast<seconds>(of_day).count();
   const auto micros = (of_day - seconds(total)).count();
-  std::string out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), total / 3600,
-                                total / 60 % 60, total % 60);
-  if (micros % 1000 != 0)
-    out += fmt::format(".{:06}", micros);
-  else if (micros != 0)
-    out += fmt::format(".{:03}", micros / 1000);
-  return out + "Z";
+  const auto year = static_cast<int>(date.year());
+  // By hand: lists hold a time in each row, and formatting them took longer than everything else.
+  std::string out;
+  out.reserve(27);
+  const auto digits = [&out](std::int64_t number, int width) {
+    const auto from = out.size();
+    out.resize(from + static_cast<std::size_t>(width));
+    for (auto place = out.size(); place > from; number /= 10) out[--place] = static_cast<char>('0' + number % 10);
+  };
+  if (year >= 0 && year <= 9999)
+    digits(year, 4);
+  else
+    out += std::to_string(year);
+  out += '-';
+  digits(static_cast<unsigned>(date.month()), 2);
+  out += '-';
+  digits(static_cast<unsigned>(date.day()), 2);
+  out += 'T';
+  digits(total / 3600, 2);
+  out += ':';
+  digits(total / 60 % 60, 2);
+  out += ':';
+  digits(total % 60, 2);
+  if (micros != 0) {
+    out += '.';
+    const bool whole = micros % 1000 == 0;
+    digits(whole ? micros / 1000 : micros, whole ? 3 : 6);
+  }
+  out += 'Z';
+  return out;
 }
 
 Result<Instant> parse_instant(std::string_view text) {
