@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -183,7 +184,9 @@ std::string found_or_given(const std::string& given, std::initializer_list<std::
 Status check_public_url(const std::string& text) {
   if (text.empty()) return {};
   const auto url = net::parse_url(text);
-  if (url && (url->scheme == "https" || url->scheme == "http") && text == url->scheme + "://" + url->authority())
+  const bool lower = std::ranges::none_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (url && (url->scheme == "https" || url->scheme == "http") && text == url->scheme + "://" + url->authority() &&
+      lower)
     return {};
   return invalid_argument(
       "settings.bad_value", "public-url",
