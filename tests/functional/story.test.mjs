@@ -93,39 +93,6 @@ test('stop presses the power button: the guest powers off by itself', { timeout:
   assert.ok(world.guestFolders().includes(machine), 'the disk stays');
 });
 
-test('the latest word holds: started right after a stop, it runs again and stays', { timeout: 3 * patience }, async () => {
-  const tenant = 'fickle';
-  await world.createTenant(tenant);
-  const { id } = await world.createMachine(tenant, 'moody');
-  const seen = () => world.machine(tenant, id);
-  const change = (name) => world.graphql(`mutation($id: ID!) { change: ${name}(id: $id) { operation { id } } }`, { id }, { tenant }).then((data) => data.change.operation.id);
-  const ended = (operation) => until('the operation to end', async () => {
-    const { state } = (await world.graphql('query($id: ID!) { operation(id: $id) { state } }', { id: operation }, { tenant })).operation;
-    return ['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(state) && state;
-  }, patience);
-  const booted = () => until('a boot', async () => (await seen()).bootedAt, patience);
-  await world.machineIn(tenant, id, 'RUNNING');
-  await booted();
-  // At once; after the press; and by a reboot.
-  for (const [back, pressed] of [['startVirtualMachine', false], ['startVirtualMachine', true], ['rebootVirtualMachine', true]]) {
-    const before = world.guest(id).pid;
-    const stop = await change('stopVirtualMachine');
-    if (pressed) await until('the press', async () => (await seen()).state === 'STOPPING');
-    assert.equal(await ended(await change(back)), 'SUCCEEDED', back);
-    assert.equal(await ended(stop), 'CANCELLED');
-    await booted();
-    // A guest that was pressed and not reset has obeyed, and is another process now: nothing of the press is left.
-    if (pressed && back === 'startVirtualMachine') assert.notEqual(world.guest(id).pid, before);
-    const { pid } = world.guest(id);
-    const { state, desiredState } = await seen();
-    assert.deepEqual([state, desiredState], ['RUNNING', 'RUNNING']);
-    const { lastSeenAt } = await world.machine(tenant, id, 'lastSeenAt');
-    await until('some more looks at it', async () => Date.parse((await world.machine(tenant, id, 'lastSeenAt')).lastSeenAt) > Date.parse(lastSeenAt) + 2000, patience);
-    assert.deepEqual([(await seen()).state, world.guest(id).pid], ['RUNNING', pid], 'and it stays so');
-  }
-  await world.ctlJson('vm', '--tenant', tenant, 'delete', 'moody', '--wait');
-});
-
 test('start, reboot, pause and resume', { timeout: 2 * patience }, async () => {
   assert.equal((await finished('start')).state, 'RUNNING');
   const { pid } = world.guest(machine);
@@ -209,4 +176,37 @@ test('delete leaves nothing behind', { timeout: patience }, async () => {
   assert.equal(checked.code, 0, checked.stdout + checked.stderr);
   assert.ok(fs.existsSync(path.join(world.data, 'guests')));
   live.close();
+});
+
+test('the latest word holds: started right after a stop, it runs again and stays', { timeout: 3 * patience }, async () => {
+  const tenant = 'fickle';
+  await world.createTenant(tenant);
+  const { id } = await world.createMachine(tenant, 'moody');
+  const seen = () => world.machine(tenant, id);
+  const change = (name) => world.graphql(`mutation($id: ID!) { change: ${name}(id: $id) { operation { id } } }`, { id }, { tenant }).then((data) => data.change.operation.id);
+  const ended = (operation) => until('the operation to end', async () => {
+    const { state } = (await world.graphql('query($id: ID!) { operation(id: $id) { state } }', { id: operation }, { tenant })).operation;
+    return ['SUCCEEDED', 'FAILED', 'CANCELLED'].includes(state) && state;
+  }, patience);
+  const booted = () => until('a boot', async () => (await seen()).bootedAt, patience);
+  await world.machineIn(tenant, id, 'RUNNING');
+  await booted();
+  // At once; after the press; and by a reboot.
+  for (const [back, pressed] of [['startVirtualMachine', false], ['startVirtualMachine', true], ['rebootVirtualMachine', true]]) {
+    const before = world.guest(id).pid;
+    const stop = await change('stopVirtualMachine');
+    if (pressed) await until('the press', async () => (await seen()).state === 'STOPPING');
+    assert.equal(await ended(await change(back)), 'SUCCEEDED', back);
+    assert.equal(await ended(stop), 'CANCELLED');
+    await booted();
+    // A guest that was pressed and not reset has obeyed, and is another process now: nothing of the press is left.
+    if (pressed && back === 'startVirtualMachine') assert.notEqual(world.guest(id).pid, before);
+    const { pid } = world.guest(id);
+    const { state, desiredState } = await seen();
+    assert.deepEqual([state, desiredState], ['RUNNING', 'RUNNING']);
+    const { lastSeenAt } = await world.machine(tenant, id, 'lastSeenAt');
+    await until('some more looks at it', async () => Date.parse((await world.machine(tenant, id, 'lastSeenAt')).lastSeenAt) > Date.parse(lastSeenAt) + 2000, patience);
+    assert.deepEqual([(await seen()).state, world.guest(id).pid], ['RUNNING', pid], 'and it stays so');
+  }
+  await world.ctlJson('vm', '--tenant', tenant, 'delete', 'moody', '--wait');
 });
