@@ -1,6 +1,7 @@
 // A real Alertmanager (Debian's prometheus-alertmanager) pointed at the webhook, and every delivery that one could imagine.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
@@ -165,10 +166,10 @@ const kMalformed = [
   ['nonsense', ''], ['', ''], ['[]', ''], ['{"alerts":[]}', 'version'], ['{"version":"3","alerts":[]}', 'version'], ['{"version":"4"}', 'alerts'],
   ['{"version":"4","alerts":{}}', 'alerts'], ['{"version":"4","alerts":[7]}', 'alerts[0]'], ['{"version":"4","alerts":[{}]}', 'alerts[0].status'],
   [one('X', { status: 'burning' }), 'alerts[0].status'], [one('X', { labels: {} }), 'alerts[0].labels'], [one('X', { labels: { alertname: 7 } }), 'alerts[0].labels.alertname'],
-  [one('X', { labels: { alertname: 'a\u0000b' } }), 'alerts[0].labels'], [one('X', { annotations: [] }), 'alerts[0].annotations'],
+  [one('X', { annotations: [] }), 'alerts[0].annotations'],
   [one('X', { startsAt: 'yesterday' }), 'alerts[0].startsAt'], [one('X', { startsAt: undefined }), 'alerts[0].startsAt'], [one('X', { status: 'resolved', endsAt: 'never' }), 'alerts[0].endsAt'],
   [one('X', { labels: { alertname: 'x'.repeat(70_000) } }), 'alerts[0].labels'],
-  [{ version: '4', alerts: [...one('Good').alerts, ...one('X', { status: 'burning' }).alerts] }, 'alerts[1].status'],
+  [{ version: '4', alerts: [...one('X', { status: 'burning' }).alerts, ...one('X', { labels: {} }).alerts] }, 'alerts[0].status'],
 ];
 test('malformed deliveries get 400 and the name of the field, and store nothing', async () => {
   const count = async () => (await world.graphql('{ alerts { totalCount } incidents { totalCount } }', {}, { tenant: 'acme' }));
@@ -180,7 +181,21 @@ test('malformed deliveries get 400 and the name of the field, and store nothing'
     assert.equal(answer.error.field ?? '', field, `${what}: ${answer.text}`);
   }
   assert.equal((await deliver('['.repeat(100_000))).status, 400);
-  assert.deepEqual(await count(), before, 'a delivery is taken as a whole or not at all');
+  assert.deepEqual(await count(), before);
+});
+
+test('one poisoned alert keeps none of the others out', async () => {
+  const noise = crypto.randomBytes(3000).toString('base64');
+  const answer = await deliver({ version: '4', alerts: [
+    ...one('Unread', { status: 'burning' }).alerts, ...one('LongOne', { labels: { alertname: 'LongOne', service: noise } }).alerts,
+    ...one('Nul', { labels: { alertname: 'N\u0000\u001b[31mul' } }).alerts, ...one('GoodBeside').alerts] });
+  assert.equal(answer.status, 200, answer.text);
+  const told = JSON.parse(answer.text);
+  assert.equal(told.accepted, 3);
+  assert.deepEqual(told.refused.map((one) => one.field), ['alerts[0].status']);
+  assert.equal((await alerts('GoodBeside')).length, 1);
+  assert.equal((await alerts('LongOne')).length, 1);
+  assert.equal((await alerts('N\uFFFD\uFFFD[31mul')).length, 1);
 });
 
 test('a hundred at once of the same are one alert and one incident', { timeout: patience }, async () => {
