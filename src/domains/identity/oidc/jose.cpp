@@ -214,7 +214,7 @@ bool signed_by(const ParsedToken& token, EVP_PKEY* key) {
 }  // namespace
 
 Result<ParsedToken> parse_token(std::string_view compact) {
-  if (compact.size() > kMaxToken) return refused("token.too_large", "The token is larger than 16 KiB.");
+  if (compact.size() > kMaxToken) return refused("token.too_large", "The token is larger than 12 KiB.");
   const auto first = compact.find('.');
   const auto second = first == compact.npos ? first : compact.find('.', first + 1);
   if (second == compact.npos || compact.find('.', second + 1) != compact.npos) return malformed();

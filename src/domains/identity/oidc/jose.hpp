@@ -26,7 +26,8 @@ struct evp_pkey_st;
 
 namespace phx::identity::oidc {
 
-inline constexpr std::size_t kMaxToken = 16 * 1024;
+/// Less than a header may have, so that a token that is too large is told so.
+inline constexpr std::size_t kMaxToken = 12 * 1024;
 
 enum class Algorithm { kRs256, kEs256, kEdDsa };
 
