@@ -170,3 +170,39 @@ test('by hand: declared once, moved by the rules, with reasons', async () => {
   assert.equal(wrong.field, 'status');
   assert.ok((await load()).resolvedAt);
 });
+
+test('texts that would lie or beep are refused by field', async () => {
+  const declare = (input) => world.graphql('mutation($input: DeclareIncidentInput!) { declareIncident(input: $input) { incident { id } } }',
+                                           { input: { title: 'Plain', severity: 'P3', ...input } }, { tenant: 'acme' });
+  const { id } = (await declare({ correlationKey: 'texts' })).declareIncident.incident;
+  const update = (input) => world.graphql('mutation($id: ID!, $input: UpdateIncidentInput!) { updateIncident(id: $id, input: $input) { incident { id } } }',
+                                          { id, input }, { tenant: 'acme' });
+  const note = (body) => world.graphql('mutation($id: ID!, $body: String!) { addIncidentNote(id: $id, body: $body) { incident { id } } }', { id, body }, { tenant: 'acme' });
+  const bad = [
+    ['input.title', () => declare({ title: 'a\nb' })], ['input.title', () => declare({ title: '\u001b[31mred' })], ['input.title', () => declare({ title: '\u00a0\u3000' })],
+    ['input.title', () => declare({ title: 'a\u0000b' })], ['input.impact', () => declare({ impact: 'bell\u0007' })],
+    ['input.affectedServices', () => declare({ affectedServices: [''] })], ['input.affectedServices', () => declare({ affectedServices: ['\u2003'] })],
+    ['input.correlationKey', () => declare({ correlationKey: 'x'.repeat(10_000) })], ['input.correlationKey', () => declare({ correlationKey: 'a\u0000' })],
+    ['input.title', () => update({ title: 'a\u0007' })], ['input.rootCause', () => update({ rootCause: 'a\u0000' })],
+    ['input.reason', () => update({ severity: 'P0', reason: ' \u3000' })], ['input.reason', () => update({ severity: 'P0', reason: 'x'.repeat(1_001) })],
+    ['input.reason', () => update({ severity: 'P0', reason: 'a\u0000b' })], ['body', () => note('\u00a0 \n')], ['body', () => note('\u001b]0;owned\u0007')],
+  ];
+  for (const [field, wrong] of bad) {
+    const error = await refusal(wrong());
+    assert.equal(error.code, 'VALIDATION_ERROR', `${wrong}: ${JSON.stringify(error)}`);
+    assert.equal(error.field, field, `${wrong}`);
+  }
+});
+
+test('a resolved incident restarts nobody', { timeout: patience }, async () => {
+  const { id: machineId } = await world.createMachine('acme', 'healthy');
+  await world.machineIn('acme', machineId, 'RUNNING');
+  const declared = await world.ctlJson('incident', '--tenant', 'acme', 'declare', '--title', 'Over', '--severity', 'P3', '--vm', 'healthy');
+  await world.ctlJson('incident', '--tenant', 'acme', 'resolve', declared.reference, '--note', 'It was nothing.');
+  const { pid } = world.guest(machineId);
+  const error = await world.ctlFails('--tenant', 'acme', 'incident', 'restart-guest', declared.reference);
+  assert.equal(error.reason, 'incident.resolved');
+  assert.equal(error.field, 'id');
+  assert.equal(world.guest(machineId).pid, pid);
+  assert.equal((await world.machine('acme', machineId)).state, 'RUNNING');
+});

@@ -4,6 +4,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/json.hpp>
 
+#include "base/crypto.hpp"
 #include "base/random.hpp"
 #include "domains/incident/incident.hpp"
 #include "domains/incident/service_probe.hpp"
@@ -227,7 +228,7 @@ TEST_F(IncidentTest, ALongLabelIsTakenAndKeepsNoOtherOut) {
   auto poisoned = alert("Poisoned", true, start);
   // Not one that compresses: the limit is of the index's row as it is stored.
   std::string noise;
-  while (noise.size() < 6'000) noise += ids.next().to_string();
+  for (int i = 0; noise.size() < 6'000; ++i) noise += hex_encode(sha256(std::to_string(i)));
   poisoned.labels["service"] = noise;
   poisoned.fingerprint = fingerprint_of(poisoned.labels);
   list.push_back(poisoned);
@@ -235,7 +236,7 @@ TEST_F(IncidentTest, ALongLabelIsTakenAndKeepsNoOtherOut) {
   list.push_back(std::move(named));
   list.push_back(alert("Good", true, start));
   const Status taken = db.run(incidents.take_alerts(tenant, std::move(list)));
-  ASSERT_TRUE(taken) << taken.error().to_string();
+  ASSERT_TRUE(taken) << (taken ? "" : taken.error().to_string());
   EXPECT_EQ(count("alerts"), "3");
   EXPECT_EQ(count("incidents"), "3");
   poisoned.labels["instance"] = "b";
@@ -283,6 +284,8 @@ TEST_F(IncidentTest, TenThousandAlertsCostAsManyStatementsAsTwo) {
       execute function phoenix.test_count();
     create trigger test_count after insert or update on phoenix.work_queue for each statement
       execute function phoenix.test_count())");
+  // The fixture's watch would end meanwhile, and write.
+  Incidents patient(db.database(), clock, ids, {1h});
   const auto deliver = [&](const std::string& service, int many, bool firing, bool one_service) {
     std::vector<IncomingAlert> list;
     for (int i = 0; i < many; ++i) {
@@ -292,8 +295,8 @@ TEST_F(IncidentTest, TenThousandAlertsCostAsManyStatementsAsTwo) {
       list.push_back(std::move(a));
     }
     db.exec("truncate phoenix.test_statements");
-    const Status taken = db.run(incidents.take_alerts(tenant, std::move(list)));
-    EXPECT_TRUE(taken) << taken.error().to_string();
+    const Status taken = db.run(patient.take_alerts(tenant, std::move(list)));
+    EXPECT_TRUE(taken) << (taken ? "" : taken.error().to_string());
     return db.value(
                "select count(*) from phoenix.test_statements where what not like 'work%' and what not like "
                "'event%'") +
@@ -321,7 +324,7 @@ TEST_F(IncidentTest, TenThousandAlertsCostAsManyStatementsAsTwo) {
   EXPECT_EQ(db.value("select count(*) from phoenix.alerts a join phoenix.incidents i on i.id = a.incident_id where "
                      "'big' = any(i.affected_services) and a.status = 'RESOLVED'"),
             "10000");
-  EXPECT_NE(db.value("select status from phoenix.incidents where 'big' = any(affected_services)"), "INVESTIGATING");
+  EXPECT_EQ(db.value("select status from phoenix.incidents where 'big' = any(affected_services)"), "MONITORING");
 }
 
 TEST_F(IncidentTest, WithinADeliveryTheNewestOccurrenceHolds) {
