@@ -397,6 +397,7 @@ function LinkedGuest({ incident, id, denied }: { incident: Incident; id: string;
   }
 
   const running = machine?.state === "RUNNING";
+  const resolved = incident.status === "RESOLVED";
   return (
     <section className={styles.card} aria-label="Affected guest">
       <div className={styles.cardHead}>
@@ -412,7 +413,7 @@ function LinkedGuest({ incident, id, denied }: { incident: Incident; id: string;
       {machine?.stateReason && <p className={styles.sub}>{machine.stateReason}</p>}
       <Button
         tone={running ? "plain" : "primary"}
-        denied={denied ?? (deleted ? "The machine was deleted." : null)}
+        denied={denied ?? (deleted ? "The machine was deleted." : resolved ? "The incident is resolved. Set it to Investigating first." : null)}
         onPress={() => (running ? setAsking(true) : void restart().catch((error) => notifyError("The guest was not restarted", error)))}
       >
         <RotateCw aria-hidden />
