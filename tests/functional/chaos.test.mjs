@@ -114,6 +114,7 @@ const drivers = {
   'compute.image.cleared': () => importImage({ file: 'missing.raw', state: 'FAILED' }),
   'compute.image.given_up': () => importImage({ file: 'endless.raw', state: 'FAILED', cancel: true }),
   'compute.image.removed': () => importImage({ remove: true }),
+  'compute.unknown.destroyed': () => removeOrphan(),
   'engine.work.before_retry_later': () => press(),
   'engine.operation.before_wake': () => expire(),
   'engine.operation.before_expire_commit': () => expire(),
@@ -133,6 +134,18 @@ async function importImage({ file = 'disk.raw', state = 'READY', cancel = false,
   const now = async () => (await insist('query($n: String!) { images(filter: { name: { eq: $n } }) { nodes { state } } }', { n: name }, undefined, {})).images.nodes[0]?.state;
   while ((await now()) !== state && !abandoned) await sleep(20);
   if (remove) await insist('mutation($id: ID!) { deleteImage(id: $id) { id } }', { id: image.id }, `remove-${name}`, {});
+}
+
+/// A guest whose record has gone, as after the restore of an older backup.
+async function removeOrphan() {
+  const name = `orphan-${++turns}`;
+  const { id } = await create(name);
+  const machine = 'query($id: ID!) { virtualMachine(id: $id) { state } }';
+  while ((await insist(machine, { id })).virtualMachine.state !== 'RUNNING' && !abandoned) await sleep(20);
+  const forget = () => { try { sql(`with released as (update phoenix.quotas q set used = used - (select case q.dimension when 'vcpus' then m.vcpus when 'memory_mib' then m.memory_mib when 'instances' then 1 else m.disk_gib end from phoenix.virtual_machines m where m.id = '${id}') where q.tenant_id = '${tenant.id}' and exists (select 1 from phoenix.virtual_machines where id = '${id}')) delete from phoenix.virtual_machines where id = '${id}'`); return true; } catch { return false; } };
+  while (!forget() && !abandoned) await sleep(50);
+  await insist('mutation($id: ID!) { removeUnknownGuest(id: $id) { operation { id } } }', { id }, `remove-${name}`, {});
+  while ((await insist('{ unknownGuests { id } }', {}, undefined, {})).unknownGuests.some((guest) => guest.id === id) && !abandoned) await sleep(50);
 }
 
 /// A machine whose creation is out of time before anybody has seen to it. Its operation must end, whatever happens.

@@ -57,6 +57,12 @@ void Compute::register_with(api::Registry& registry, api::Router& router, api::T
   registry.mutation("importImage", [this](api::MutationContext& context, json::object args) {
     return import_image(context, std::move(args));
   });
+  registry.query("unknownGuests", [this](api::QueryContext& context, json::object args) {
+    return list_unknown(context, std::move(args));
+  });
+  registry.mutation("removeUnknownGuest", [this](api::MutationContext& context, json::object args) {
+    return remove_unknown(context, std::move(args));
+  });
   registry.mutation("deleteImage", [this](api::MutationContext& context, json::object args) {
     return delete_image(context, std::move(args));
   });
@@ -216,6 +222,54 @@ asio::awaitable<Result<json::object>> Compute::delete_image(api::MutationContext
   PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kImageQueue), id->to_string(), {}, {}, "{}"}));
   context.audit(std::string(kImageType), *id, json::object{{"name", rows.get<std::string>(0, "name")}}, nullptr);
   co_return json::object{{"id", id->to_string()}};
+}
+
+asio::awaitable<Result<json::value>> Compute::list_unknown(api::QueryContext& context, json::object) {
+  PHX_CO_TRY(const auto unknown, co_await unknown_guests(context.database, pg::Scope::platform(), hypervisor_));
+  std::vector<Uuid> tenants;
+  for (const auto& guest : unknown) tenants.push_back(guest.tenant);
+  PHX_CO_TRY(const pg::Rows rows,
+             co_await context.database.read(pg::Scope::platform(), sql::compute::tenant_names, pg::Params::of(tenants),
+                                            Deadline::after(std::chrono::seconds(10))));
+  std::map<Uuid, std::string> names;
+  for (const auto row : rows) names.emplace(row.get<Uuid>(0), row.get<std::string>(1));
+  json::array out;
+  for (const auto& guest : unknown) {
+    json::object item{{"id", guest.id.to_string()},
+                      {"name", guest.name},
+                      {"tenantId", guest.tenant.to_string()},
+                      {"tenantName", nullptr},
+                      {"running", guest.has_process}};
+    if (const auto name = names.find(guest.tenant); name != names.end()) item["tenantName"] = name->second;
+    out.push_back(std::move(item));
+  }
+  co_return json::value(std::move(out));
+}
+
+asio::awaitable<Result<json::object>> Compute::remove_unknown(api::MutationContext& context, json::object args) {
+  const auto id = Uuid::parse(text(args, "id"));
+  if (!id) co_return not_found("guest.absent", "There is no such guest on this host.").with_field("id");
+  auto& tx = context.tx();
+  PHX_CO_TRY(const pg::Rows known, co_await tx.execute(sql::compute::machine_exists, pg::Params::of(*id)));
+  if (!known.empty())
+    co_return Error(Code::kConflict, "guest.known", "This guest is a machine of a tenant.")
+        .with_field("id")
+        .with_next_action("Delete the machine instead.");
+  engine::NewOperation operation;
+  operation.id = context.ids().next();
+  operation.kind = "guest.remove";
+  operation.object_type = kUnknownType;
+  operation.object_id = *id;
+  operation.object_name = id->to_string();
+  operation.first_step = "Waiting for a worker";
+  operation.requested_by = context.request().principal.actor();
+  operation.work_queue = kUnknownQueue;
+  operation.work_key = id->to_string();
+  const Uuid operation_id = operation.id;
+  PHX_CO_CHECK(co_await engine::create_operation(tx, std::move(operation)));
+  PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kUnknownQueue), id->to_string(), {}, {}, "{}"}));
+  context.audit(std::string(kUnknownType), *id, nullptr, nullptr);
+  co_return json::object{{"operation", operation_id.to_string()}};
 }
 
 asio::awaitable<Status> Compute::ensure_image(std::string name, std::string description, ImageFile image,

@@ -5,7 +5,7 @@
 ///
 /// Errors: "vm.not_found", "vm.name_taken", "vm.bad_name", "vm.deleting", "vm.not_running", "image.not_found",
 /// "image.not_ready", "image.name_taken", "image.bad_name", "image.bad_format", "image.in_use", "image.built_in",
-/// "vm.port_taken", "quota.exceeded". What only the host can tell fails the operation.
+/// "guest.known", "vm.port_taken", "quota.exceeded". What only the host can tell fails the operation.
 
 #include <boost/asio/awaitable.hpp>
 #include <functional>
@@ -38,6 +38,9 @@ inline constexpr std::string_view kImageQueue = "compute.image";
 /// The SDL types, in events, operations and audit rows.
 inline constexpr std::string_view kMachineType = "VirtualMachine";
 inline constexpr std::string_view kImageType = "Image";
+/// The queue of guests that no record knows and somebody wants gone; a key is a guest's id.
+inline constexpr std::string_view kUnknownQueue = "compute.unknown";
+inline constexpr std::string_view kUnknownType = "UnknownGuest";
 
 /// What a watcher is told about a machine, in the transaction that changes it: so a signal is neither lost nor early.
 struct MachineSignal {
@@ -91,6 +94,8 @@ class Compute {
   asio::awaitable<Result<boost::json::object>> change(api::MutationContext& context, Intent intent,
                                                       boost::json::object args);
   asio::awaitable<Result<boost::json::object>> import_image(api::MutationContext& context, boost::json::object args);
+  asio::awaitable<Result<boost::json::value>> list_unknown(api::QueryContext& context, boost::json::object args);
+  asio::awaitable<Result<boost::json::object>> remove_unknown(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<boost::json::object>> delete_image(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<std::vector<boost::json::value>>> usage(api::FieldBatch& batch);
   asio::awaitable<net::UpgradeDecision> console(api::HttpCall call, api::TenantDirectory& tenants,
@@ -108,6 +113,12 @@ class Compute {
   std::map<Uuid, Sample> samples_;  // for cpuLoad; bounded by the machines asked about
 };
 
+/// The guests on this host that no record knows. Our own protocol leaves none: a record is committed before its guest
+/// is made and removed after it is gone. So one means that the database is older than the host (a restore), and it is
+/// told to people, never removed by itself.
+asio::awaitable<Result<std::vector<FoundGuest>>> unknown_guests(pg::Database& database, pg::Scope scope,
+                                                                Hypervisor& hypervisor);
+
 /// Makes what is wanted so, for the machines of this host.
 class MachineWorker {
  public:
@@ -121,14 +132,13 @@ class MachineWorker {
   /// The host itself has just started, or was taken down on purpose: what was meant to run is started again, each as an
   /// operation of its own. Never called after a mere restart of the server, when a missing guest is a lost one.
   asio::awaitable<Result<int>> start_after_host(UuidSource& ids);
-  /// Guests on this host that no record knows. Our own protocol leaves none: a record is committed before its guest is
-  /// made and removed after it is gone. So an orphan means that the database is older than the host (a restore), and it
-  /// is told to people, never removed.
+  /// unknown_guests(), named in the log.
   asio::awaitable<Result<std::vector<FoundGuest>>> find_orphans();
 
  private:
   struct Row;
   asio::awaitable<Result<engine::WorkResult>> reconcile(engine::WorkContext context);
+  asio::awaitable<Result<engine::WorkResult>> remove_unknown(engine::WorkContext context);
   asio::awaitable<Status> perform(Action action, const GuestSpec& spec);
   asio::awaitable<Result<std::optional<Row>>> load(pg::Transaction& tx, Uuid id);
   asio::awaitable<Status> store(pg::Transaction& tx, const Row& before, Row& after);

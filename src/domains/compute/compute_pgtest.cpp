@@ -269,6 +269,7 @@ TEST_F(ComputeTest, OrphansAreToldAndNeverRemoved) {
   EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
   GuestSpec stray;
   stray.id = ids.next();
+  stray.tenant = tenant;
   stray.name = "stray";
   ASSERT_TRUE(db.run(host.provision(stray)));
   const auto found = db.run(machines.find_orphans());
@@ -276,6 +277,45 @@ TEST_F(ComputeTest, OrphansAreToldAndNeverRemoved) {
   ASSERT_EQ(found->size(), 1u);
   EXPECT_EQ(found->front().id, stray.id);
   EXPECT_EQ(host.guests.size(), 2u) << "a database restored from a backup must not cost anybody a machine";
+}
+
+TEST_F(ComputeTest, AnUnknownGuestIsRemovedOnlyWhenSomebodyAsks) {
+  EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
+  GuestSpec stray;
+  stray.id = ids.next();
+  stray.tenant = tenant;
+  stray.name = "stray";
+  ASSERT_TRUE(db.run(host.provision(stray)));
+  const auto remove = [&](Uuid guest) -> asio::awaitable<Result<Uuid>> {
+    PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::platform(), Deadline::after(5s)));
+    engine::NewOperation operation;
+    operation.id = ids.next();
+    operation.kind = "guest.remove";
+    operation.object_type = kUnknownType;
+    operation.object_id = guest;
+    operation.object_name = "stray";
+    operation.first_step = "Waiting for a worker";
+    operation.requested_by = "ada";
+    operation.work_queue = kUnknownQueue;
+    operation.work_key = guest.to_string();
+    const Uuid id = operation.id;
+    PHX_CO_CHECK(co_await engine::create_operation(tx, std::move(operation)));
+    PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kUnknownQueue), guest.to_string(), {}, {}, "{}"}));
+    PHX_CO_CHECK(co_await tx.commit());
+    co_return id;
+  };
+  const auto known = db.run(remove(machine));
+  ASSERT_TRUE(known);
+  worker.nudge();
+  EXPECT_TRUE(operation_is(*known, "CANCELLED"));
+  EXPECT_EQ(host.guests.size(), 2u) << "a machine of a tenant went";
+  host.fail_next("destroy", Error(Code::kUnavailable, "hypervisor.unknown", "no answer"));
+  const auto asked = db.run(remove(stray.id));
+  ASSERT_TRUE(asked);
+  worker.nudge();
+  EXPECT_TRUE(operation_is(*asked, "SUCCEEDED"));
+  EXPECT_EQ(host.guests.size(), 1u);
+  EXPECT_TRUE(host.guests.contains(machine));
 }
 
 TEST_F(ComputeTest, AfterTheHostsStartWhatWasMeantToRunRuns) {

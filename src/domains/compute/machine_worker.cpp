@@ -136,6 +136,9 @@ void MachineWorker::work_with(engine::Worker& worker) {
   worker.handle(
       std::string(kMachineQueue), [this](engine::WorkContext context) { return reconcile(std::move(context)); },
       options);
+  worker.handle(
+      std::string(kUnknownQueue), [this](engine::WorkContext context) { return remove_unknown(std::move(context)); },
+      options);
   images_.work_with(worker);
 }
 
@@ -374,25 +377,72 @@ asio::awaitable<Result<int>> MachineWorker::start_after_host(UuidSource& ids) {
   }
 }
 
-asio::awaitable<Result<std::vector<FoundGuest>>> MachineWorker::find_orphans() {
-  PHX_CO_TRY(const auto found, co_await hypervisor_.list());
+asio::awaitable<Result<std::vector<FoundGuest>>> unknown_guests(pg::Database& database, pg::Scope scope,
+                                                                Hypervisor& hypervisor) {
+  PHX_CO_TRY(auto found, co_await hypervisor.list());
   std::vector<Uuid> ids;
   for (const auto& guest : found) ids.push_back(guest.id);
-  PHX_CO_TRY(const pg::Rows rows, co_await database_.read(pg::Scope::worker(), sql::compute::machine_known_ids,
-                                                          pg::Params::of(ids), soon()));
+  PHX_CO_TRY(const pg::Rows rows,
+             co_await database.read(scope, sql::compute::machine_known_ids, pg::Params::of(ids), soon()));
   std::set<Uuid> known;
   for (const auto row : rows) known.insert(row.get<Uuid>(0));
-  std::vector<FoundGuest> orphans;
-  for (const auto& guest : found) {
-    if (known.contains(guest.id)) continue;
+  // The accelerator's throw-away guests belong to nobody.
+  std::erase_if(found, [&](const FoundGuest& guest) { return known.contains(guest.id) || guest.tenant.is_nil(); });
+  co_return found;
+}
+
+asio::awaitable<Result<std::vector<FoundGuest>>> MachineWorker::find_orphans() {
+  PHX_CO_TRY(auto orphans, co_await unknown_guests(database_, pg::Scope::worker(), hypervisor_));
+  for (const auto& guest : orphans)
     log_event(LogLevel::kWarn, "vm.orphan",
               {{"vm", guest.id.to_string()},
                {"tenant", guest.tenant.to_string()},
                {"name", guest.name},
                {"running", guest.has_process}});
-    orphans.push_back(guest);
-  }
   co_return orphans;
+}
+
+asio::awaitable<Result<WorkResult>> MachineWorker::remove_unknown(engine::WorkContext context) {
+  PHX_CO_TRY(const Uuid id, Uuid::parse(context.work.key));
+  {
+    PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::worker(), soon()));
+    PHX_CO_TRY(const auto live, co_await engine::lock_live_operations(tx, std::string(kUnknownType), id));
+    PHX_CO_TRY(const pg::Rows known, co_await tx.execute(sql::compute::machine_exists, pg::Params::of(id)));
+    PHX_CO_CHECK(co_await engine::check_lease(tx, context.work));
+    const bool wanted = known.empty() && !live.empty() && !live.back().cancel_requested();
+    for (const auto& operation : live) {
+      engine::OperationEvent event = engine::OperationStarted{};
+      if (!wanted)
+        event = engine::OperationCancelled{known.empty() ? "Cancelled; the guest is untouched."
+                                                         : "The guest is a machine of a tenant."};
+      else if (operation.id != live.back().id)
+        event = engine::OperationCancelled{"Overtaken by another removal."};
+      PHX_CO_CHECK(co_await engine::apply_operation_event(tx, operation.id, std::move(event)));
+    }
+    if (!wanted) PHX_CO_CHECK(co_await engine::complete(tx, context.work));
+    PHX_CO_CHECK(co_await tx.commit());
+    if (!wanted) co_return WorkResult::settled();
+  }
+  const Status gone = co_await hypervisor_.destroy(id);
+  PHX_CRASH_POINT("compute.unknown.destroyed");
+  PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::worker(), soon()));
+  PHX_CO_TRY(const auto live, co_await engine::lock_live_operations(tx, std::string(kUnknownType), id));
+  PHX_CO_CHECK(co_await engine::check_lease(tx, context.work));
+  const bool again = !gone && code_info(gone.error().code()).retryable;
+  for (const auto& operation : live) {
+    engine::OperationEvent event = engine::OperationSucceeded{};
+    if (again)
+      event = engine::OperationWaiting{clock_.now() + std::chrono::seconds(1), gone.error().message(),
+                                       gone.error().next_action()};
+    else if (!gone)
+      event = engine::OperationFailed{gone.error().message(), gone.error().next_action()};
+    if (operation.state == engine::OperationState::kRunning)
+      PHX_CO_CHECK(co_await engine::apply_operation_event(tx, operation.id, std::move(event)));
+  }
+  if (!again) PHX_CO_CHECK(co_await engine::complete(tx, context.work));
+  PHX_CO_CHECK(co_await tx.commit());
+  if (again) co_return WorkResult::again(std::nullopt, gone.error().message());
+  co_return WorkResult::settled();
 }
 
 }  // namespace phx::compute
