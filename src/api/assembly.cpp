@@ -651,7 +651,6 @@ input JSONFilter {
       const std::string where = fmt::format("{}: @order(name: \"{}\")", table.name, used.string("name"));
       TableOrder order{.name = upper(std::string(used.string("name"))), .fields = {}, .keys = {}};
       if (table.order(order.name)) fault(where + ": there is an order of that name");
-      const auto descending = strings(used, "descending");
       for (const std::string& name : strings(used, "by")) {
         const graphql::Field* field = table.type->field(name);
         if (!field || api_->meaning(*field).kind != Kind::kColumn) {
@@ -660,11 +659,7 @@ input JSONFilter {
         }
         order.fields.push_back(field);
         order.keys.push_back(order_key(*field, where));
-        order.keys.back().descending = std::ranges::find(descending, name) != descending.end();
       }
-      for (const std::string& name : descending)
-        if (std::ranges::find(order.fields, name, &graphql::Field::name) == order.fields.end())
-          fault(fmt::format("{}: {} is not in `by`", where, name));
       if (order.keys.empty()) fault(where + ": `by` names no column");
       table.orders.push_back(std::move(order));
     }

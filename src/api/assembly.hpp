@@ -5,7 +5,7 @@
 ///
 /// It also knows what each field means for reading (FieldMeaning): a column, a relation, a SQL function of columns, or
 /// a C++ resolver. Interfaces and unions with @table are read from a table or view of their own that says each row's
-/// type; see docs/decisions/0027.
+/// type; see docs/decisions/0035.
 ///
 /// Guarantees: the directive language is closed. Only the directives of base.graphql may be used, their arguments are
 /// identifiers ([a-z_][a-z0-9_]*, at most 63 characters; names of types and fields where the SDL means those), and each
@@ -83,7 +83,6 @@ struct FieldMeaning {
 struct OrderKey {
   std::string column;
   ColumnKind kind = ColumnKind::kString;
-  bool descending = false;  ///< against the direction asked for
 };
 
 /// An order a client may ask for; the id breaks ties.

@@ -57,7 +57,7 @@ struct Page {
     bool id = false;
     if (order.order)
       for (const OrderKey& key : order.order->keys) {
-        add(key.column, key.descending != order.descending);
+        add(key.column, order.descending);
         id = id || key.column == "id";
       }
     if (!id) add("id", order.descending);
@@ -552,29 +552,26 @@ class Compilation {
     return given && !given->is_null();
   }
 
-  /// Rows after the cursor, or before it. The first bound of each key is redundant and lets an index begin there.
+  /// Rows after the cursor, or before it. A comparison of rows begins in an index where the cursor is, however many
+  /// rows share its first key; that is why all keys of an order go the same way.
   static std::string keyset(StatementBuilder& sql, const std::string& alias, const CursorOrder& order,
                             const Cursor& cursor, bool after) {
-    const auto beyond = [&](bool descending) { return descending == after ? "<" : ">"; };
+    std::vector<std::string> columns;
     std::vector<std::string> values;
     bool id = false;
     if (order.order)
       for (std::size_t i = 0; i < order.order->keys.size(); ++i) {
-        values.push_back(sql.key(order.order->keys[i].kind, cursor.keys[i]));
-        id = id || order.order->keys[i].column == "id";
+        const OrderKey& key = order.order->keys[i];
+        columns.push_back(alias + "." + key.column);
+        values.push_back(sql.key(key.kind, cursor.keys[i]));
+        id = id || key.column == "id";
       }
-    std::string out;
-    if (!id) out = fmt::format("{}.id {} {}", alias, beyond(order.descending), sql.param(cursor.id));
-    for (std::size_t i = values.size(); i-- > 0;) {
-      const OrderKey& key = order.order->keys[i];
-      const std::string column = alias + "." + key.column;
-      const std::string_view op = beyond(key.descending != order.descending);
-      if (out.empty())
-        out = fmt::format("{} {} {}", column, op, values[i]);
-      else
-        out = fmt::format("{0} {1}= {2} and ({0} {1} {2} or {3})", column, op, values[i], out);
+    if (!id) {
+      columns.push_back(alias + ".id");
+      values.push_back(sql.param(cursor.id));
     }
-    return out;
+    return fmt::format("({}) {} ({})", fmt::join(columns, ", "), order.descending == after ? "<" : ">",
+                       fmt::join(values, ", "));
   }
 
   const ApiSchema& api_;

@@ -10,7 +10,7 @@ struct CursorTest : ::testing::Test {
   TableOrder by_name{.name = "NAME", .fields = {}, .keys = {{"name", ColumnKind::kString}}};
   TableOrder by_time{.name = "AT", .fields = {}, .keys = {{"at", ColumnKind::kDateTime}}};
   TableOrder by_both{
-      .name = "BOTH", .fields = {}, .keys = {{"at", ColumnKind::kDateTime}, {"name", ColumnKind::kString, true}}};
+      .name = "BOTH", .fields = {}, .keys = {{"at", ColumnKind::kDateTime}, {"name", ColumnKind::kString}}};
   std::string id = std::string("0123456789abcdef");
 
   static std::string encode(const CursorOrder& order, std::string_view id_bytes, std::vector<std::string_view> keys) {

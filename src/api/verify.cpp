@@ -49,20 +49,17 @@ bool walks(const Index& index, const std::vector<std::string>& prefix, const std
   if (index.columns.size() < prefix.size() ||
       !std::ranges::equal(prefix, index.columns | std::views::take(prefix.size())))
     return false;
-  std::vector<std::pair<std::string, bool>> wanted;
-  for (const OrderKey& key : keys) wanted.emplace_back(key.column, key.descending);
-  if (std::ranges::find(wanted, "id", &std::pair<std::string, bool>::first) == wanted.end())
-    wanted.emplace_back("id", false);
+  std::vector<std::string> wanted;
+  for (const OrderKey& key : keys) wanted.push_back(key.column);
+  if (std::ranges::find(wanted, "id") == wanted.end()) wanted.emplace_back("id");
   std::size_t matched = 0;
   std::optional<bool> backward;
   for (std::size_t at = prefix.size(); at < index.columns.size() && matched < wanted.size(); ++at, ++matched) {
     std::string_view name = index.columns[at];
     const bool descends = name.starts_with('-');
     if (descends) name.remove_prefix(1);
-    if (name != wanted[matched].first) break;
-    const bool turned = descends != wanted[matched].second;
-    if (backward && *backward != turned) break;
-    backward = turned;
+    if (name != wanted[matched] || (backward && *backward != descends)) break;
+    backward = descends;
   }
   if (matched == wanted.size()) return true;
   return index.unique && matched + 1 == wanted.size() && index.columns.size() == prefix.size() + matched;
@@ -195,7 +192,7 @@ class Verification {
       std::string columns = in_tenant ? "tenant_id, " : "";
       bool id = false;
       for (const OrderKey& key : keys) {
-        columns += fmt::format("{}{}, ", key.column, key.descending ? " desc" : "");
+        columns += key.column + ", ";
         id = id || key.column == "id";
       }
       if (!id) columns += "id, ";
