@@ -190,7 +190,6 @@ class GraphqlService {
   asio::awaitable<std::uint64_t> read(const RequestContext& context, const graphql::Execution& execution,
                                       std::vector<Job>& jobs);
   CompileLimits compile_limits(Role role) const;
-  asio::awaitable<void> resolve(const RequestContext& context, PlanRun& run, const pg::Rows& rows);
   void collect_refs(const graphql::Execution& execution, const graphql::FieldGroup& group,
                     const boost::json::value& value, graphql::TypeRef type,
                     std::map<const graphql::FieldGroup*, std::vector<Uuid>>& out) const;
