@@ -431,6 +431,7 @@ export type Mutation = {
   importImage: ImagePayload;
   pauseVirtualMachine: VirtualMachinePayload;
   rebootVirtualMachine: VirtualMachinePayload;
+  removeUnknownGuest: UnknownGuestPayload;
   removeUserFromTenant: RemovedMemberPayload;
   restartIncidentGuest: IncidentActionPayload;
   resumeVirtualMachine: VirtualMachinePayload;
@@ -519,6 +520,12 @@ export type MutationPauseVirtualMachineArgs = {
 
 
 export type MutationRebootVirtualMachineArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRemoveUnknownGuestArgs = {
   id: Scalars['ID']['input'];
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
 };
@@ -702,6 +709,7 @@ export type Query = {
   sites: SiteConnection;
   tenant?: Maybe<Tenant>;
   tenants: TenantConnection;
+  unknownGuests: Array<UnknownGuest>;
   virtualMachine?: Maybe<VirtualMachine>;
   virtualMachines: VirtualMachineConnection;
 };
@@ -1156,6 +1164,18 @@ export type TenantTierFilter = {
   eq?: InputMaybe<TenantTier>;
   in?: InputMaybe<Array<TenantTier>>;
   ne?: InputMaybe<TenantTier>;
+};
+
+export type UnknownGuest = {
+  id: Scalars['ID']['output'];
+  name: Scalars['String']['output'];
+  running: Scalars['Boolean']['output'];
+  tenantId: Scalars['ID']['output'];
+  tenantName?: Maybe<Scalars['String']['output']>;
+};
+
+export type UnknownGuestPayload = {
+  operation: Operation;
 };
 
 export type UpdateIncidentInput = {
