@@ -71,7 +71,7 @@ asio::awaitable<DependencyReport> Health::check_disk() {
     co_return out;
   }
   const DiskSpace& space = **asked;
-  metrics_.gauge("phoenix_data_free_bytes", "Free on the file system of the data folder", {})
+  metrics_.gauge("sankofa_data_free_bytes", "Free on the file system of the data folder", {})
       .set(static_cast<double>(space.free_bytes));
   const DiskLevel level = judge(space);
   out.healthy = level != DiskLevel::kFull;

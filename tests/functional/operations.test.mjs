@@ -157,7 +157,7 @@ test('a full disk is told by every check, and down needs no space', { timeout: 2
       if (before === undefined) delete process.env.TMPDIR; else process.env.TMPDIR = before;
     });
     const get = async (target) => { const answer = await fetch(small.url + target); return { status: answer.status, text: await answer.text() }; };
-    const free = async () => Number(/^phoenix_data_free_bytes (\S+)$/m.exec((await get('/metrics')).text)[1]);
+    const free = async () => Number(/^sankofa_data_free_bytes (\S+)$/m.exec((await get('/metrics')).text)[1]);
     const low = JSON.parse((await small.phoenix('doctor', '--json')).stdout).checks.find((one) => one.check === 'disk');
     assert.equal(low.status, 'warning', JSON.stringify(low));  // 400 MiB is little
     assert.ok(await free() > 64 << 20);

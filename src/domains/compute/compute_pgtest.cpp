@@ -216,6 +216,11 @@ TEST_F(ComputeTest, AFinalFaultFailsTheOperationAndRetryTakesItUp) {
   EXPECT_TRUE(machine_is("STOPPED"));
   EXPECT_EQ(db.value("select reason from phoenix.operations"), "Port 2222 is taken.");
   EXPECT_NE(db.value("select next_action from phoenix.operations"), "NULL");
+  // The machine says so itself, and goes on saying so however often it is looked at.
+  probe();
+  EXPECT_TRUE(becomes("select count(*) = 0 from phoenix.work_queue"));
+  EXPECT_EQ(db.value("select state_reason from phoenix.virtual_machines"), "Port 2222 is taken.");
+  EXPECT_NE(db.value("select next_action from phoenix.virtual_machines"), "NULL");
   const auto retry = [&]() -> asio::awaitable<Status> {
     PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::of_tenant(tenant), Deadline::after(5s)));
     PHX_CO_CHECK(co_await engine::request_retry(tx, start));
@@ -225,6 +230,7 @@ TEST_F(ComputeTest, AFinalFaultFailsTheOperationAndRetryTakesItUp) {
   worker.nudge();
   EXPECT_TRUE(operation_is(start, "SUCCEEDED"));
   EXPECT_TRUE(machine_is("RUNNING"));
+  EXPECT_EQ(db.value("select state_reason from phoenix.virtual_machines"), "NULL");
 }
 
 TEST_F(ComputeTest, CancelStopsTryingAndWantsWhatIsThere) {
@@ -254,6 +260,18 @@ TEST_F(ComputeTest, TheLatestWordCounts) {
   EXPECT_TRUE(operation_is(gone, "SUCCEEDED"));
   EXPECT_TRUE(operation_is(start, "CANCELLED"));
   EXPECT_TRUE(host.guests.empty());
+}
+
+TEST_F(ComputeTest, WhoDeletesASecondTimeWaitsForTheSameDeletion) {
+  EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
+  for (int i = 0; i < 200; ++i) host.fail_next("destroy", Error(Code::kUnavailable, "hypervisor.unknown", "no answer"));
+  const Uuid first = ask(Intent::kDelete);
+  EXPECT_TRUE(becomes("select reason = 'no answer' from phoenix.operations where kind = 'vm.delete'"));
+  EXPECT_EQ(ask(Intent::kDelete), first);
+  host.faults.clear();
+  probe();
+  EXPECT_TRUE(operation_is(first, "SUCCEEDED"));
+  EXPECT_EQ(db.value("select count(*) from phoenix.operations where kind = 'vm.delete'"), "1");
 }
 
 TEST_F(ComputeTest, AnUnreachableHostIsUnknownAndRecovers) {

@@ -49,8 +49,10 @@ asio::awaitable<Result<Uuid>> request_intent(pg::Transaction& tx, UuidSource& id
   PHX_CO_CHECK(check_intent(intent, desired, state));
 
   const IntentSpec& wanted = spec_of(intent);
-  // The latest word counts: what was asked for before has been overtaken.
   PHX_CO_TRY(const auto live, co_await engine::lock_live_operations(tx, std::string(kMachineType), machine));
+  // A deletion is never given up, so who asks again waits for the same one.
+  if (intent == Intent::kDelete && !live.empty() && live.back().kind == wanted.operation) co_return live.back().id;
+  // The latest word counts: what was asked for before has been overtaken.
   for (const auto& operation : live) {
     engine::OperationCancelled overtaken{"Overtaken by " + std::string(wanted.operation) + "."};
     PHX_CO_CHECK(co_await engine::apply_operation_event(tx, operation.id, std::move(overtaken)));

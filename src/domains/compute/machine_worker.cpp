@@ -251,8 +251,14 @@ asio::awaitable<Result<WorkResult>> MachineWorker::reconcile(engine::WorkContext
     const Decision& decision = round.decision;
     Row row = *stored;
     row.machine = round.machine;
-    row.reason = text_or_null(decision.reason);
-    row.next_action = text_or_null(decision.next_action);
+    // A look that finds the machine still stopped has nothing to say about why its last operation failed.
+    const bool still_stopped = live.empty() && decision.settled && decision.reason.empty() &&
+                               decision.state == MachineState::kStopped &&
+                               stored->machine.state == MachineState::kStopped;
+    if (!still_stopped) {
+      row.reason = text_or_null(decision.reason);
+      row.next_action = text_or_null(decision.next_action);
+    }
     if (seen) {
       row.provider_state = text_or_null(seen->provider_state);
       row.booted_at = seen->presence == Presence::kRunning ? seen->booted_at : std::nullopt;
@@ -328,14 +334,16 @@ asio::awaitable<Status> MachineWorker::enqueue_all() {
 asio::awaitable<void> MachineWorker::hinted(Uuid id) {
   const auto found =
       co_await database_.read(pg::Scope::worker(), sql::compute::machine_exists, pg::Params::of(id), soon());
-  if (!found || found->empty()) co_return;
+  // A lost hint costs time, not truth: the next round looks at every machine.
+  const auto lost = [&](const Error& error) { log_error("vm.hint_lost", error, {{"vm", id.to_string()}}); };
+  if (!found) co_return lost(found.error());
+  if (found->empty()) co_return;
   auto tx = co_await database_.begin(pg::Scope::worker(), soon());
-  if (!tx) co_return;
+  if (!tx) co_return lost(tx.error());
   engine::Work work{std::string(kMachineQueue), id.to_string(), found->get<Uuid>(0, "tenant_id"), {}, "{}"};
   Status status = co_await engine::enqueue(*tx, std::move(work));
   if (status) status = co_await tx->commit();
-  // A lost hint costs time, not truth: the next round looks at every machine.
-  if (!status) log_error("vm.hint_lost", status.error(), {{"vm", id.to_string()}});
+  if (!status) lost(status.error());
 }
 
 asio::awaitable<void> MachineWorker::probe() {
@@ -367,9 +375,11 @@ asio::awaitable<Result<int>> MachineWorker::start_after_host(UuidSource& ids) {
       PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::worker(), soon()));
       const auto operation = co_await request_intent(tx, ids, after, Intent::kStart, "phoenix (host start)");
       if (!operation) {
-        // Deleted or being deleted meanwhile: nothing to start.
+        const Code code = operation.error().code();
+        // Everything else is worth another start of the server: a machine that is skipped would stay down.
+        if (code != Code::kNotFound && code != Code::kConflict) co_return operation.error();
         log_error("vm.not_started_with_host", operation.error(), {{"vm", after.to_string()}});
-        continue;
+        continue;  // deleted or being deleted meanwhile: nothing to start
       }
       PHX_CO_CHECK(co_await tx.commit());
       ++started;
