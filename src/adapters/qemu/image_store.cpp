@@ -84,6 +84,19 @@ ImageStore::Import::~Import() {
   if (!aside_.empty()) fs::remove_all(aside_, kept);
 }
 
+Status ImageStore::Import::discard() {
+  to_.reset();
+  if (aside_.empty()) return {};
+  std::error_code failed;
+  fs::remove_all(aside_, failed);
+  if (!failed) {
+    aside_.clear();
+    return {};
+  }
+  errno = failed.value();
+  return io_error("remove", aside_);
+}
+
 Status ImageStore::Import::begin() {
   if (wanted_.format == ImageFormat::kMicro)
     return bad("image.bad_format", "format", "Only qcow2 and raw are imported.");

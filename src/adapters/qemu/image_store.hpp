@@ -52,6 +52,8 @@ class ImageStore::Import {
   std::int64_t done() const { return done_; }
   std::int64_t total() const { return total_; }
   Result<compute::ImageFile> finish();
+  /// Removes what there is of the copy; the destructor does, too, but says nothing and takes its thread's time.
+  Status discard();
 
  private:
   Status open_source();

@@ -174,6 +174,7 @@ class QemuHypervisor::Impl {
     co_return std::move(*outcome);
   }
 
+  asio::awaitable<Result<ImageFile>> copy_image(std::shared_ptr<ImageStore::Import> task, ImageProgress progress);
   GuestPtr find(Uuid id);
   void forget_if_unused(const GuestPtr& guest);
   bool exists(Uuid id) const { return guests_.contains(id) || GuestFolder(guests_folder_, id).exists(); }
@@ -906,6 +907,14 @@ asio::awaitable<Result<ImageFile>> QemuHypervisor::Impl::import_image(ImageImpor
   const auto turn = co_await import_turn_.lock();
   // Shared with the pool's thread, which may still be at a piece when this coroutine is cancelled.
   const auto task = std::make_shared<ImageStore::Import>(images_.import(std::move(wanted)));
+  auto imported = co_await copy_image(task, std::move(progress));
+  // Here, and not when the last thread lets go of it: what failed has left nothing when the caller hears of it.
+  if (!imported) PHX_CO_CHECK(co_await on_pool([task] { return task->discard(); }));
+  co_return imported;
+}
+
+asio::awaitable<Result<ImageFile>> QemuHypervisor::Impl::copy_image(std::shared_ptr<ImageStore::Import> task,
+                                                                    ImageProgress progress) {
   PHX_CO_CHECK(co_await on_pool([task] { return task->begin(); }));
   while (!task->complete()) {
     if (!co_await progress(task->done(), task->total()))
