@@ -1,7 +1,7 @@
 // Bad input gets a typed error that names the field, and creates nothing; the same request twice is one request.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { RawConnection, World, patience, refusal, until } from './harness.mjs';
+import { RawConnection, World, patience, refusal, sleep, until } from './harness.mjs';
 
 let world;
 let acme;
@@ -15,7 +15,15 @@ before(async () => {
   await world.setQuotas(acme.id, { vcpus: 4, memory_mib: 1024, instances: 3, storage_gib: 10 });
   // The machines here never need a host: it is what the API stores that counts.
   foreign = await world.createMachine('globex', 'theirs');
-  await world.machineIn('globex', foreign.id, 'RUNNING');
+  // What is compared has to stand still: the boot is the last thing that happens here, and its event comes a moment later.
+  await until('their guest to have booted', async () => (await world.machine('globex', foreign.id)).bootedAt);
+  let cursor;
+  await until('the last event', async () => {
+    const before = cursor;
+    await sleep(1000);
+    cursor = (await everything()).acme.eventCursor;
+    return cursor === before;
+  });
 }, { timeout: patience });
 after(() => world?.close(), { timeout: patience });
 

@@ -162,6 +162,8 @@ test('down ends everything; serve starts again what was wanted', { timeout: pati
   assert.equal(again.code, 0, `down of what is down: ${again.stderr}`);
   assert.deepEqual(world.processes(), []);
   await world.serve();
+  // Until the first look at it the machine's state is what it was before.
+  await until('its guest', () => world.guest(stays.id), patience);
   await world.machineIn('acme', stays.id, 'RUNNING');
   assert.notEqual(world.guest(stays.id).pid, before.guest);
   assert.equal((await world.machine('acme', stopped.id)).state, 'STOPPED');
