@@ -68,8 +68,8 @@ export function createWorld({ stepMs = 400, seeded = true } = {}) {
   }
 
   const site = insert("Site", { name: "accra-1", region: "gh-accra", status: "ACTIVE" }, { silent: true });
-  const micro = insert("Image", { name: "micro", description: "Kernel and busybox; boots in seconds.", format: "micro", sha256: "0".repeat(64), sizeMib: 12, minMemoryMib: 96, minDiskGib: 1 }, { silent: true });
-  insert("Image", { name: "debian-12", description: "Debian 12 with cloud-init.", format: "qcow2", sha256: "1".repeat(64), sizeMib: 420, minMemoryMib: 512, minDiskGib: 4 }, { silent: true });
+  const micro = insert("Image", { name: "micro", state: "READY", stateReason: null, description: "Kernel and busybox; boots in seconds.", format: "micro", sha256: "0".repeat(64), sizeMib: 12, minMemoryMib: 96, minDiskGib: 1 }, { silent: true });
+  insert("Image", { name: "debian-12", state: "READY", stateReason: null, description: "Debian 12 with cloud-init.", format: "qcow2", sha256: "1".repeat(64), sizeMib: 420, minMemoryMib: 512, minDiskGib: 4 }, { silent: true });
 
   const admin = insert("User", { email: "ama@sankofa.example", name: "Ama Owusu", password: "correct horse battery", platformAdmin: true }, { silent: true });
   const viewer = insert("User", { email: "kofi@sankofa.example", name: "Kofi Mensah", password: "correct horse battery", platformAdmin: false }, { silent: true });
