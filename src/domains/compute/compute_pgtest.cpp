@@ -135,6 +135,26 @@ class ComputeTest : public ::testing::Test {
   const Uuid machine = *Uuid::parse(kMachine);
 };
 
+/// An operation with its work, as the mutations store them.
+asio::awaitable<Result<Uuid>> ask_worker(pg::Transaction& tx, UuidSource& ids, std::string kind, std::string_view type,
+                                         std::string_view queue, Uuid object, std::string name) {
+  engine::NewOperation operation;
+  operation.id = ids.next();
+  operation.kind = std::move(kind);
+  operation.object_type = type;
+  operation.object_id = object;
+  operation.object_name = std::move(name);
+  operation.first_step = "Waiting for a worker";
+  operation.requested_by = "ada";
+  operation.work_queue = queue;
+  operation.work_key = object.to_string();
+  const Uuid id = operation.id;
+  PHX_CO_CHECK(co_await engine::create_operation(tx, std::move(operation)));
+  PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(queue), object.to_string(), {}, {}, "{}"}));
+  PHX_CO_CHECK(co_await tx.commit());
+  co_return id;
+}
+
 TEST_F(ComputeTest, StartsStopsAndForgets) {
   const Uuid start = ask(Intent::kStart);
   EXPECT_TRUE(operation_is(start, "SUCCEEDED"));
@@ -306,21 +326,7 @@ TEST_F(ComputeTest, AnUnknownGuestIsRemovedOnlyWhenSomebodyAsks) {
   ASSERT_TRUE(db.run(host.provision(stray)));
   const auto remove = [&](Uuid guest) -> asio::awaitable<Result<Uuid>> {
     PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::platform(), Deadline::after(5s)));
-    engine::NewOperation operation;
-    operation.id = ids.next();
-    operation.kind = "guest.remove";
-    operation.object_type = kUnknownType;
-    operation.object_id = guest;
-    operation.object_name = "stray";
-    operation.first_step = "Waiting for a worker";
-    operation.requested_by = "ada";
-    operation.work_queue = kUnknownQueue;
-    operation.work_key = guest.to_string();
-    const Uuid id = operation.id;
-    PHX_CO_CHECK(co_await engine::create_operation(tx, std::move(operation)));
-    PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kUnknownQueue), guest.to_string(), {}, {}, "{}"}));
-    PHX_CO_CHECK(co_await tx.commit());
-    co_return id;
+    co_return co_await ask_worker(tx, ids, "guest.remove", kUnknownType, kUnknownQueue, guest, "stray");
   };
   const auto known = db.run(remove(machine));
   ASSERT_TRUE(known);
@@ -358,21 +364,7 @@ class ImageTest : public ComputeTest {
                                      pg::Params::of(ids.next(), std::string("disk"), std::string(),
                                                     std::string("qcow2"), std::string("d.qcow2"))));
       image = rows.get<Uuid>(0, 0);
-      engine::NewOperation operation;
-      operation.id = ids.next();
-      operation.kind = "image.import";
-      operation.object_type = kImageType;
-      operation.object_id = image;
-      operation.object_name = "disk";
-      operation.first_step = "Waiting for a worker";
-      operation.requested_by = "ada";
-      operation.work_queue = kImageQueue;
-      operation.work_key = image.to_string();
-      const Uuid id = operation.id;
-      PHX_CO_CHECK(co_await engine::create_operation(tx, std::move(operation)));
-      PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kImageQueue), image.to_string(), {}, {}, "{}"}));
-      PHX_CO_CHECK(co_await tx.commit());
-      co_return id;
+      co_return co_await ask_worker(tx, ids, "image.import", kImageType, kImageQueue, image, "disk");
     };
     const auto operation = db.run(work());
     if (!operation) throw std::runtime_error(operation.error().to_string());
