@@ -71,6 +71,43 @@ export function databaseCpu(world) {
   return sum / ticks;
 }
 
+const idOf = (n) => `('0193a7d2-0000-7000-8000-' || lpad((${n})::text, 12, '0'))::uuid`;
+
+/// The id of the tenant `bench-<n>`.
+export const tenantId = (n) => `0193a7d2-0000-7000-8000-${String(n).padStart(12, '0')}`;
+
+/// `sites` sites, and `perTenant` resources in each of the tenants bench-<from> to bench-<from + tenants - 1>, of which
+/// `runningPercent` run, each with `operations` operations that succeeded. As the owner: no quota is asked, no guest made.
+export function fillResources(world, { from = 1, tenants = 200, perTenant = 500, sites = 50, runningPercent = 40, operations = 0 } = {}) {
+  psql(world, `
+    insert into phoenix.sites (id, name, region)
+      select gen_random_uuid(), 'site-' || n, 'region-' || n % 7 from generate_series(1, ${sites}) n on conflict (name) do nothing;
+    insert into phoenix.tenants (id, name, display_name)
+      select ${idOf('n')}, 'bench-' || n, 'Bench ' || n from generate_series(${from}, ${from + tenants - 1}) n;
+    insert into phoenix.virtual_machines (id, tenant_id, name, image_id, site_id, vcpus, memory_mib, disk_gib, desired_state,
+        state, state_since, created_by, created_at)
+      select gen_random_uuid(), ${idOf('t')}, 'vm-' || n, (select id from phoenix.images limit 1), s.id, 1, 128, 1,
+             'STOPPED', case when (n * 7 + t) % 100 < ${runningPercent} then 'RUNNING' else 'STOPPED' end, phoenix.now(), 'bench',
+             phoenix.now() - (n * ${tenants} + t) * interval '1 second'
+        from generate_series(1, ${perTenant}) n cross join generate_series(${from}, ${from + tenants - 1}) t
+        join (select id, row_number() over (order by name) as place, count(*) over () as sites from phoenix.sites) s
+          on s.place = 1 + (n + t) % s.sites;
+    insert into phoenix.operations (id, tenant_id, kind, state, object_type, object_id, object_name, progress, step,
+        requested_by, work_queue, work_key, time_allowed, deadline_at, created_at, started_at, finished_at)
+      select gen_random_uuid(), m.tenant_id, 'vm.start', 'SUCCEEDED', 'VirtualMachine', m.id, m.name, 100, 'done',
+             'bench', 'bench', m.id::text, interval '1 hour', m.created_at + interval '1 hour', m.created_at, m.created_at, m.created_at
+        from phoenix.virtual_machines m cross join generate_series(1, ${operations}) n
+       where m.created_by = 'bench' and m.tenant_id >= ${idOf(from)} and m.tenant_id <= ${idOf(from + tenants - 1)}`, 'phoenix_owner');
+  psql(world, 'vacuum analyze');
+}
+
+/// A bearer token in each of the tenants bench-1 to bench-<tenants>.
+export async function tenantTokens(world, tenants) {
+  const tokens = [];
+  for (let n = 1; n <= tenants; ++n) tokens.push((await world.ctl('token', '--tenant', `bench-${n}`, '--ttl', '36000')).stdout.trim());
+  return tokens;
+}
+
 /// Adds a run to bench/results/<date>.json: the machine, the raw figures, and `ratios`.
 export function writeResults(name, figures, ratios) {
   const folder = path.join(import.meta.dirname, 'results');
@@ -84,6 +121,38 @@ export function writeResults(name, figures, ratios) {
   fs.writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`);
   console.log(`written to bench/results/${path.basename(file)}`);
 }
+
+/// CPU seconds that all of the machine has used, and those of the programs this process has run to their end.
+function machineCpu() {
+  const [user, nice, system, , , irq, softirq] = /^cpu +(.*)$/m.exec(fs.readFileSync('/proc/stat', 'utf8'))[1].split(' ').map(Number);
+  return (user + nice + system + irq + softirq) / ticks;
+}
+const childrenCpu = () => { const stat = statOf('self'); return (stat[11] + stat[12] + stat[13] + stat[14]) / ticks; };
+
+/// What `run` gave ({requests, …}), with the CPU time that 1,000 of its requests took of the process `pid` and of
+/// PostgreSQL, and how many cores something else used meanwhile: the measure of how far requests/s can be trusted.
+export async function measured(world, pid, run) {
+  const now = () => ({ server: cpuOf(pid), database: databaseCpu(world), ours: childrenCpu(), all: machineCpu(), at: performance.now() });
+  const before = now();
+  const got = await run();
+  await new Promise((resolve) => setTimeout(resolve, 300));  // until the postmaster has buried sessions that ended
+  const after = now();
+  const used = (what) => after[what] - before[what];
+  return { ...got, server_cpu_ms: 1e6 * used('server') / got.requests, database_cpu_ms: 1e6 * used('database') / got.requests,
+           foreign_cores: Math.max(0, (used('all') - used('server') - used('database') - used('ours')) / (used('at') / 1000)) };
+}
+
+/// wrk with one thread on `url`/graphql: the same body each time, the tokens in turn. Any failed request is an error.
+export async function wrk(url, { tokenFile, query, clients, seconds }) {
+  const out = await output('wrk', ['-t1', `-c${clients}`, `-d${seconds}s`, '-s', 'bench/resources.lua', url],
+                           { env: { ...process.env, BENCH_TOKENS: tokenFile, BENCH_BODY: JSON.stringify({ query }) } });
+  const got = JSON.parse(/JSON (.*)/.exec(out)[1]);
+  if (got.errors) throw new Error(`${got.errors} of ${got.requests} requests failed`);
+  return { ...got, rate: got.requests / got.seconds };
+}
+
+/// The most memory that a process ever had resident, in MiB.
+export const peakMemory = (pid) => Number(/VmHWM:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1024;
 
 export const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
