@@ -80,7 +80,10 @@ const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
   component: SignInPage,
-  validateSearch: (given: Record<string, unknown>): { next?: string } => ({ next: text(given.next) }),
+  validateSearch: (given: Record<string, unknown>): { next?: string; problem?: string } => ({
+    next: text(given.next),
+    problem: text(given.problem),
+  }),
 });
 
 const platform = createRoute({ getParentRoute: () => root, path: "/platform", component: PlatformScope });

@@ -37,6 +37,7 @@
 #include "domains/compute/compute.hpp"
 #include "domains/identity/identity.hpp"
 #include "domains/identity/oidc/provider.hpp"
+#include "domains/identity/outside_sign_in.hpp"
 #include "domains/identity/server_key.hpp"
 #include "domains/incident/incident.hpp"
 #include "domains/incident/service_probe.hpp"
@@ -196,6 +197,7 @@ class Server {
   AccessWatch access_;
   std::unique_ptr<net::HttpClient> oidc_http_;
   std::unique_ptr<identity::oidc::Provider> oidc_;
+  std::unique_ptr<identity::OutsideSignIn> outside_sign_in_;
   Health health_;
   std::unique_ptr<net::HttpClient> own_http_;
   std::unique_ptr<incident::ServiceProbe> service_probe_;
@@ -228,6 +230,17 @@ Status Server::trust_provider() {
                            .audience = settings_.oidc_audience,
                            .clients = split_list(settings_.oidc_clients),
                            .tenant_claim = settings_.oidc_tenant_claim});
+  // Without a client of our own there are tokens from elsewhere, but nobody is sent to sign in.
+  if (settings_.oidc_client_id.empty()) return {};
+  outside_sign_in_ = std::make_unique<identity::OutsideSignIn>(
+      identity_, *oidc_, clock_, random_, blocking_,
+      identity::OutsideSignIn::Options{
+          .client = {.id = settings_.oidc_client_id, .secret = settings_.oidc_client_secret},
+          .tenant_claim = settings_.oidc_tenant_claim,
+          .server_key = server_key_,
+          .secure_cookies = identity_.base_url().starts_with("https://")});
+  outside_sign_in_->register_with(router_);
+  identity_.offer_outside(settings_.oidc_name);
   return {};
 }
 

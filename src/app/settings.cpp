@@ -59,6 +59,8 @@ constexpr std::array kTable{
          "What an access token must name as its audience. Empty: the client id."),
     text("oidc-client-id", "OIDC_CLIENT_ID", &S::oidc_client_id, "", "Our own client at the provider."),
     secret("oidc-client-secret", "OIDC_CLIENT_SECRET", &S::oidc_client_secret, "The secret of that client."),
+    text("oidc-name", "OIDC_NAME", &S::oidc_name, "your organisation",
+         "What the button of the portal says: Sign in with ..."),
     text("oidc-clients", "PHOENIX_OIDC_CLIENTS", &S::oidc_clients, "",
          "Clients (azp) whose access tokens are taken, separated by commas. Empty: any that the provider gives our "
          "audience to."),

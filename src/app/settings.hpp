@@ -38,6 +38,7 @@ struct Settings {
   std::string oidc_audience;
   std::string oidc_client_id;
   std::string oidc_client_secret;
+  std::string oidc_name;
   std::string oidc_clients;
   std::string oidc_tenant_claim;
   std::int64_t oidc_jwks_ttl = 0;

@@ -149,7 +149,22 @@ async function sessionAnswer(response: Response): Promise<SessionUser> {
 
 export const login = async (email: string, password: string) => sessionAnswer(await post("/auth/login", { email, password }));
 export const loginOnce = async (token: string) => sessionAnswer(await post("/auth/one-time", { token }));
-export const logout = async () => void (await post("/auth/logout", {}));
+
+export interface SignInMethods {
+  password: boolean;
+  /** An identity provider elsewhere: what it is called, and where signing in there begins. */
+  outside: { name: string; start: string } | null;
+}
+export async function signInMethods(): Promise<SignInMethods> {
+  const response = await request("/auth/methods", { headers: { Accept: "application/json" } });
+  return response.ok ? response.json() : sessionAnswer(response).then(() => ({ password: true, outside: null }));
+}
+
+/** Where to go on when the session was an identity provider's, which has to end its own. */
+export async function logout(): Promise<string | null> {
+  const body = await (await post("/auth/logout", {})).json().catch(() => ({}));
+  return typeof body.next === "string" ? body.next : null;
+}
 
 /** The signed-in user, or null. */
 export async function readSession(): Promise<SessionUser | null> {

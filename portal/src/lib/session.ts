@@ -52,8 +52,9 @@ export const signIn = async (email: string, password: string) => enter(await api
 export const signInOnce = async (token: string) => enter(await api.loginOnce(token));
 
 export async function signOut() {
-  await api.logout();
+  const next = await api.logout();
   set({ phase: "anonymous" });
+  if (next) location.assign(next);
 }
 
 /** Reads memberships again, after one was made. */

@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState, type FormEvent } from "react";
 import { useSearch } from "@tanstack/react-router";
 import { SetPasswordDocument } from "../gql/graphql";
-import { asApiError, execute, fieldErrors, userScope, type ApiError } from "../lib/api";
+import { ApiError, asApiError, execute, fieldErrors, signInMethods, userScope, type SignInMethods } from "../lib/api";
 import { useGo } from "../lib/scope";
 import { passwordIsSet, restore, signIn, signInOnce, useSession } from "../lib/session";
 import { Button } from "../ui/Button";
@@ -13,7 +13,39 @@ import { ErrorBand } from "../ui/States";
 import { PageTitle } from "../ui/PageTitle";
 import styles from "./pages.module.css";
 
-export function SignInForm({ email: known, onDone }: { email?: string; onDone(): void }) {
+/** The way through an identity provider elsewhere, when there is one; it comes back to the page `returnTo`. */
+function Elsewhere({ returnTo }: { returnTo: string }) {
+  const [methods, setMethods] = useState<SignInMethods | null>(null);
+  useEffect(() => {
+    let gone = false;
+    // Without an answer the form is still there, and says what is wrong when it is used.
+    signInMethods().then((known) => gone || setMethods(known), () => undefined);
+    return () => void (gone = true);
+  }, []);
+  if (!methods?.outside) return null;
+  const { name, start } = methods.outside;
+  return (
+    <div className={styles.form}>
+      <Button onPress={() => location.assign(`${start}?return_to=${encodeURIComponent(returnTo)}`)}>Sign in with {name}</Button>
+      <p className={styles.or}>or with an account of this cloud</p>
+    </div>
+  );
+}
+
+/** Why the identity provider's answer opened nothing, by the server's reason. */
+const problems: Record<string, [message: string, next: string]> = {
+  "oidc.denied": ["The identity provider did not sign you in.", "Try again, or ask its administrator for access."],
+  "oidc.state": ["This sign-in was not begun in this browser, took too long, or was finished before.", "Sign in again."],
+  "oidc.unreachable": ["The identity provider cannot be reached.", "Try again in a moment, or sign in with an account of this cloud."],
+  "auth.invalid": ["This account is disabled.", "Ask an administrator."],
+};
+
+function problemOf(reason: string): ApiError {
+  const [message, nextAction] = problems[reason] ?? [`The identity provider's answer was refused (${reason}).`, "Sign in again."];
+  return new ApiError(message, { code: "UNAUTHENTICATED", reason, nextAction });
+}
+
+export function SignInForm({ email: known, returnTo, onDone }: { email?: string; returnTo: string; onDone(): void }) {
   const [email, setEmail] = useState(known ?? "");
   const [password, setPassword] = useState("");
   const [error, setError] = useState<ApiError | null>(null);
@@ -36,6 +68,8 @@ export function SignInForm({ email: known, onDone }: { email?: string; onDone():
 
   const wrong = error?.code === "UNAUTHENTICATED";
   return (
+    <>
+    <Elsewhere returnTo={returnTo} />
     <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
       <TextField label="Email" name="email" type="email" autoComplete="username" value={email} onChange={setEmail} autoFocus={!known} />
       <TextField
@@ -53,6 +87,7 @@ export function SignInForm({ email: known, onDone }: { email?: string; onDone():
         {busy ? "Signing in…" : "Sign in"}
       </Button>
     </form>
+    </>
   );
 }
 
@@ -110,14 +145,15 @@ function SetPasswordForm({ onDone }: { onDone(): void }) {
 
 export function SignInPage() {
   const session = useSession();
-  const { next } = useSearch({ strict: false });
+  const { next, problem } = useSearch({ strict: false });
   const go = useGo();
   const [offer, setOffer] = useState(false);
   const [linkError, setLinkError] = useState<ApiError | null>(null);
   const [redeeming, setRedeeming] = useState(() => location.hash.startsWith("#token="));
   const once = useRef(false);
 
-  const leave = () => go(next?.startsWith("/") && !next.startsWith("//") ? next : "/");
+  const target = next?.startsWith("/") && !next.startsWith("//") ? next : "/";
+  const leave = () => go(target);
 
   useEffect(() => {
     if (!redeeming || once.current) return;
@@ -170,7 +206,8 @@ export function SignInPage() {
                 error={linkError}
               />
             )}
-            <SignInForm onDone={() => undefined} />
+            {problem && !linkError && <ErrorBand what="You are not signed in" error={problemOf(problem)} />}
+            <SignInForm returnTo={target} onDone={() => undefined} />
           </>
         )}
       </main>

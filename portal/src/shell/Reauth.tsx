@@ -8,7 +8,7 @@ export default function Reauth({ email }: { email: string }) {
     <Dialog title="Your session has ended" open onClose={() => undefined} fixed>
       <div className={ui.dialogBody}>
         <p>Sign in again to go on. Nothing on the page is lost.</p>
-        <SignInForm email={email} onDone={() => undefined} />
+        <SignInForm email={email} returnTo={location.pathname + location.search} onDone={() => undefined} />
       </div>
     </Dialog>
   );

@@ -82,6 +82,7 @@ export async function startMock({ port = 0, stepMs, seeded } = {}) {
     if (request.method === "POST" && request.headers["x-phoenix-csrf"] !== "1")
       return send(response, 403, { errors: [{ message: "The header X-Phoenix-Csrf is missing.", extensions: { code: "FORBIDDEN" } }] });
     if (pathname === "/auth/session") return user ? send(response, 200, { user: publicUser(user) }) : send(response, 401, {});
+    if (pathname === "/auth/methods") return send(response, 200, { password: true, outside: control.outside ?? null });
     if (pathname === "/auth/login") {
       const { email, password } = await body(request);
       const found = [...world.tables.User.values()].find((one) => one.email === email && one.password === password);

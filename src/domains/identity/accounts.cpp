@@ -90,16 +90,25 @@ asio::awaitable<Result<boost::json::object>> Identity::set_password(api::Mutatio
 
 asio::awaitable<Result<boost::json::value>> Identity::me(api::QueryContext& context, boost::json::object) {
   const auto& principal = context.request.principal;
-  PHX_CO_TRY(auto rows,
-             co_await database_.read(pg::Scope::platform(), sql::identity::memberships_of_user,
-                                     pg::Params::of(principal.user_id), Deadline::after(std::chrono::seconds(5))));
+  const auto deadline = Deadline::after(std::chrono::seconds(5));
+  // Where a provider's claim decides, it decides alone.
+  const auto* claimed = principal.claimed_tenants.get();
+  std::vector<std::string> names;
+  if (claimed)
+    for (const auto& [name, role] : *claimed) names.push_back(name);
+  PHX_CO_TRY(auto rows, claimed ? co_await database_.read(pg::Scope::platform(), sql::identity::tenants_by_name,
+                                                          pg::Params::of(names), deadline)
+                                : co_await database_.read(pg::Scope::platform(), sql::identity::memberships_of_user,
+                                                          pg::Params::of(principal.user_id), deadline));
   boost::json::array memberships;
   for (const auto row : rows)
-    memberships.push_back(boost::json::object{{"role", row.get<std::string_view>("role")},
-                                              {"tenantId", row.get<Uuid>("id").to_string()},
-                                              {"tenantName", row.get<std::string_view>("name")},
-                                              {"tenantDisplayName", row.get<std::string_view>("display_name")},
-                                              {"tenantTier", row.get<std::string_view>("tier")}});
+    memberships.push_back(
+        boost::json::object{{"role", claimed ? api::role_name(claimed->find(row.get<std::string_view>("name"))->second)
+                                             : row.get<std::string_view>("role")},
+                            {"tenantId", row.get<Uuid>("id").to_string()},
+                            {"tenantName", row.get<std::string_view>("name")},
+                            {"tenantDisplayName", row.get<std::string_view>("display_name")},
+                            {"tenantTier", row.get<std::string_view>("tier")}});
   co_return boost::json::object{{"id", principal.user_id.to_string()},
                                 {"email", principal.email},
                                 {"name", principal.display_name},

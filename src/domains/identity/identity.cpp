@@ -1,6 +1,7 @@
 #include "domains/identity/identity.hpp"
 
 #include <algorithm>
+#include <boost/json/parse.hpp>
 
 #include "base/blocking_pool.hpp"
 #include "base/random.hpp"
@@ -21,6 +22,17 @@ using namespace std::chrono_literals;
 Error invalid_proof() {
   return Error(Code::kUnauthenticated, "auth.invalid", "The sign-in has ended or is not valid.")
       .with_next_action("Sign in again.");
+}
+
+/// {"acme": "TENANT_ADMIN"}, as open_outside_session() wrote it.
+Result<std::shared_ptr<const std::map<std::string, api::Role, std::less<>>>> stored_tenants(const std::string& text) {
+  boost::system::error_code failure;
+  const auto value = boost::json::parse(text, failure);
+  if (failure || !value.is_object()) return internal_error("auth.claimed_tenants", "not an object: " + text);
+  std::map<std::string, api::Role, std::less<>> out;
+  for (const auto& [name, role] : value.get_object())
+    if (role.is_string()) out.emplace(name, api::role_from_name(role.get_string()));
+  return std::make_shared<const std::map<std::string, api::Role, std::less<>>>(std::move(out));
 }
 
 }  // namespace
@@ -208,6 +220,9 @@ asio::awaitable<Result<api::Principal>> Identity::session_principal(std::string 
   auto principal = principal_of(rows[0]);
   principal.session_id = rows.get<Uuid>(0, "session_id");
   principal.by_cookie = true;
+  if (const auto tenants = rows.get<std::optional<std::string>>(0, "claimed_tenants")) {
+    PHX_CO_TRY(principal.claimed_tenants, stored_tenants(*tenants));
+  }
   if (rows.get<bool>(0, "touch"))
     PHX_CO_CHECK(co_await database_.execute(pg::Scope::platform(), sql::identity::touch_session,
                                             pg::Params::of(*principal.session_id), deadline));

@@ -11,13 +11,15 @@
 /// - A proof that is malformed, unknown, expired or of a disabled account is kUnauthenticated, never anonymous.
 /// - Durable deadlines are judged by the database's clock (phoenix.now()).
 ///
-/// Routes: POST /auth/login, POST /auth/one-time, POST /auth/logout, GET /auth/session; on the local socket, for root
+/// Routes: GET /auth/methods, POST /auth/login, POST /auth/one-time, POST /auth/logout, GET /auth/session, those of
+/// outside_sign_in.hpp; on the local socket, for root
 /// and our own account only, POST /local/token and POST /local/sign-in-link.
 ///
 /// Errors: those of oidc/jose.hpp, oidc/claims.hpp and oidc/provider.hpp for outside tokens; "auth.invalid",
 /// "auth.invalid_credentials", "auth.link_invalid", "auth.locked" (kRateLimited with retry_after), "auth.malformed",
-/// "auth.local_only", "auth.no_administrator", "auth.ttl", "user.email_taken", "user.current_password_wrong",
-/// "user.token_bound", "scope.platform_required", and those of account.hpp and password.hpp.
+/// "auth.local_only", "auth.no_administrator", "auth.ttl", "token.replayed", "user.email_taken",
+/// "user.current_password_wrong", "user.token_bound", "scope.platform_required", and those of account.hpp and
+/// password.hpp.
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/object.hpp>
@@ -70,6 +72,8 @@ struct Settings {
   bool secure_cookies = false;
   std::chrono::seconds session_idle = std::chrono::hours(12);
   std::chrono::seconds session_absolute = std::chrono::days(7);
+  /// Of a session that an outside provider vouched for: its claims are believed so long.
+  std::chrono::seconds session_outside = std::chrono::hours(12);
   std::chrono::seconds link_lifetime = std::chrono::hours(24);
   std::chrono::seconds token_lifetime = std::chrono::hours(12);
   std::chrono::seconds token_lifetime_max = std::chrono::days(90);
@@ -123,6 +127,24 @@ class Identity final : public api::Authenticator {
   /// an account: with the verified address when nobody has it, and never the account of that address.
   void trust(oidc::Provider& provider, oidc::Expected expected);
 
+  /// The base of all our addresses, without a slash at the end.
+  const std::string& base_url() const { return settings_.base_url; }
+  /// What can be used once: a row for as long as somebody could try again.
+  struct UsedOnce {
+    std::string digest;
+    std::chrono::seconds lifetime;
+  };
+  /// A session for whom the trusted provider vouches, as the value of Set-Cookie. Their account is made when they come
+  /// for the first time. kUnauthenticated "oidc.state" when `once` was used before.
+  asio::awaitable<Result<std::string>> open_outside_session(oidc::IdentityClaims claims, UsedOnce once,
+                                                            const net::Request& request);
+  /// The provider has ended the sessions of a subject, or its session `sid` (that of the subject, when it names both).
+  /// Succeeds when there are none. kUnauthenticated "token.replayed" when `once` was used before.
+  asio::awaitable<Status> end_outside_sessions(std::optional<std::string> subject, std::optional<std::string> sid,
+                                               UsedOnce once, const net::Request& request);
+  /// Lets the portal show a way to sign in elsewhere, by this name.
+  void offer_outside(std::string name) { outside_name_ = std::move(name); }
+
   /// Ends a session or a bearer token, by the id in Principal::session_id. Succeeds when it is already gone.
   asio::awaitable<Status> revoke(Uuid proof);
   /// Told of each proof that was ended here, so that what is open in its name can be closed at once. Other servers on
@@ -144,6 +166,7 @@ class Identity final : public api::Authenticator {
   asio::awaitable<net::Response> post_one_time(api::HttpCall call);
   asio::awaitable<net::Response> post_logout(api::HttpCall call);
   asio::awaitable<net::Response> get_session(api::HttpCall call);
+  asio::awaitable<net::Response> get_methods(api::HttpCall call);
   asio::awaitable<net::Response> post_local_token(api::HttpCall call);
   asio::awaitable<net::Response> post_local_sign_in_link(api::HttpCall call);
   // Mutations and queries.
@@ -153,6 +176,7 @@ class Identity final : public api::Authenticator {
 
   struct SignedIn {
     Account account;
+    Uuid session;
     std::string session_secret;
   };
   /// What happened outside of a GraphQL mutation, for the audit trail.
@@ -172,7 +196,9 @@ class Identity final : public api::Authenticator {
   asio::awaitable<Result<SignedIn>> use_link(const net::Request& request);
   /// Within the transaction that proved who it is.
   asio::awaitable<Result<SignedIn>> open_session(pg::Transaction& tx, Uuid user, std::string action,
-                                                 const net::Request& request);
+                                                 std::chrono::seconds lifetime, const net::Request& request);
+  /// False when it was used before.
+  asio::awaitable<Result<bool>> use_once(pg::Transaction& tx, const UsedOnce& once);
   asio::awaitable<Status> note_failed_login(std::optional<Uuid> user, const net::Request& request);
   net::Response signed_in(Result<SignedIn> outcome) const;
   std::string session_cookie(std::string_view secret, std::chrono::seconds max_age) const;
@@ -210,6 +236,8 @@ class Identity final : public api::Authenticator {
   ProofCache verified_;
   oidc::Provider* provider_ = nullptr;
   oidc::Expected expected_;
+  /// Empty: one cannot sign in elsewhere.
+  std::string outside_name_;
   std::function<void(const Uuid&)> on_revoked_;
 };
 

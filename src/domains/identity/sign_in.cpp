@@ -106,6 +106,7 @@ void Identity::register_with(api::Registry& registry, api::Router& router) {
   router.add("POST", "/auth/login", api::Auth::kNone, [this](Call call) { return post_login(std::move(call)); });
   router.add("POST", "/auth/one-time", api::Auth::kNone, [this](Call call) { return post_one_time(std::move(call)); });
   router.add("POST", "/auth/logout", api::Auth::kOptional, [this](Call call) { return post_logout(std::move(call)); });
+  router.add("GET", "/auth/methods", api::Auth::kNone, [this](Call call) { return get_methods(std::move(call)); });
   router.add("GET", "/auth/session", api::Auth::kRequired, [this](Call call) { return get_session(std::move(call)); });
   router.add("POST", "/local/token", api::Auth::kNone, [this](Call call) { return post_local_token(std::move(call)); });
   router.add("POST", "/local/sign-in-link", api::Auth::kNone,
@@ -178,7 +179,7 @@ asio::awaitable<Result<Identity::SignedIn>> Identity::login(const net::Request& 
   PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), deadline));
   PHX_CO_CHECK(co_await tx.execute(sql::identity::clear_attempts, key));
   if (renewed) PHX_CO_CHECK(co_await tx.execute(sql::identity::upsert_password, pg::Params::of(*user, *renewed)));
-  PHX_CO_TRY(auto done, co_await open_session(tx, *user, "auth.login", request));
+  PHX_CO_TRY(auto done, co_await open_session(tx, *user, "auth.login", settings_.session_absolute, request));
   PHX_CO_CHECK(co_await tx.commit());
   co_return done;
 }
@@ -209,20 +210,22 @@ asio::awaitable<Result<Identity::SignedIn>> Identity::use_link(const net::Reques
   params.add_bytes(*digest);
   PHX_CO_TRY(auto used, co_await tx.execute(sql::identity::consume_link, std::move(params)));
   if (used.empty()) co_return invalid;
-  PHX_CO_TRY(auto done, co_await open_session(tx, used.get<Uuid>(0, "id"), "auth.one_time", request));
+  PHX_CO_TRY(auto done,
+             co_await open_session(tx, used.get<Uuid>(0, "id"), "auth.one_time", settings_.session_absolute, request));
   PHX_CO_CHECK(co_await tx.commit());
   co_return done;
 }
 
 asio::awaitable<Result<Identity::SignedIn>> Identity::open_session(pg::Transaction& tx, Uuid user, std::string action,
+                                                                   std::chrono::seconds lifetime,
                                                                    const net::Request& request) {
   SignedIn done;
   done.session_secret = make_secret(random_);
-  const Uuid session = ids_.next();
-  auto params = pg::Params::of(session);
+  done.session = ids_.next();
+  auto params = pg::Params::of(done.session);
   params.add_bytes(*secret_digest(done.session_secret))
       .add(user)
-      .add(Duration(settings_.session_absolute))
+      .add(Duration(lifetime))
       .add(address_of(request))
       .add(user_agent_of(request));
   PHX_CO_CHECK(co_await tx.execute(sql::identity::delete_stale_sessions,
@@ -235,7 +238,7 @@ asio::awaitable<Result<Identity::SignedIn>> Identity::open_session(pg::Transacti
   PHX_CO_CHECK(co_await record(tx, {.actor = done.account.email,
                                     .action = std::move(action),
                                     .user = user,
-                                    .proof = session,
+                                    .proof = done.session,
                                     .remote_address = address_of(request),
                                     .request_id = request.id}));
   co_return done;
@@ -277,12 +280,78 @@ asio::awaitable<Result<std::string>> Identity::hash(std::string password) {
 }
 
 asio::awaitable<net::Response> Identity::post_logout(api::HttpCall call) {
+  bool outside = false;
   if (call.principal.session_id) {
+    auto rows = co_await database_.read(pg::Scope::platform(), sql::identity::is_outside_session,
+                                        pg::Params::of(*call.principal.session_id), Deadline::at(call.http.deadline));
+    if (!rows) co_return refusal(rows.error());
+    outside = rows->get<bool>(0, "outside");
     if (auto revoked = co_await revoke(*call.principal.session_id); !revoked) co_return refusal(revoked.error());
   }
-  auto response = answer(200, "{}");
+  // The provider is still signed in: only the browser can go there and end it.
+  auto response = answer(200, outside && provider_ != nullptr ? R"({"next":"/auth/oidc/sign-out"})" : "{}");
   response.headers.add("Set-Cookie", session_cookie("", 0s));
   co_return response;
+}
+
+asio::awaitable<net::Response> Identity::get_methods(api::HttpCall) {
+  boost::json::object methods{{"password", true}, {"outside", nullptr}};
+  if (!outside_name_.empty()) methods["outside"] = {{"name", outside_name_}, {"start", "/auth/oidc/start"}};
+  co_return answer(200, boost::json::serialize(methods));
+}
+
+asio::awaitable<Result<bool>> Identity::use_once(pg::Transaction& tx, const UsedOnce& once) {
+  pg::Params params;
+  params.add_bytes(once.digest).add(Duration(once.lifetime));
+  PHX_CO_TRY(auto used, co_await tx.execute(sql::identity::use_once, std::move(params)));
+  co_return used.affected() == 1;
+}
+
+asio::awaitable<Result<std::string>> Identity::open_outside_session(oidc::IdentityClaims claims, UsedOnce once,
+                                                                    const net::Request& request) {
+  const auto deadline = Deadline::at(request.deadline);
+  PHX_CO_TRY(const auto principal, co_await external_user(claims.who, deadline));
+  std::optional<std::string> tenants;
+  if (claims.who.tenants) {
+    boost::json::object roles;
+    for (const auto& [name, role] : *claims.who.tenants) roles[name] = api::role_name(role);
+    tenants = boost::json::serialize(roles);
+  }
+  PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), deadline));
+  PHX_CO_TRY(const bool first, co_await use_once(tx, once));
+  if (!first)
+    co_return Error(Code::kUnauthenticated, "oidc.state", "This sign-in was finished before.")
+        .with_next_action("Sign in again.");
+  const auto lifetime = std::min(settings_.session_outside, settings_.session_absolute);
+  PHX_CO_TRY(auto done, co_await open_session(tx, principal.user_id, "auth.oidc", lifetime, request));
+  auto params = pg::Params::of(done.session, expected_.issuer, claims.who.subject, claims.sid);
+  params.add_json(tenants);
+  PHX_CO_CHECK(co_await tx.execute(sql::identity::insert_outside_session, std::move(params)));
+  PHX_CO_CHECK(co_await tx.commit());
+  co_return session_cookie(done.session_secret, lifetime);
+}
+
+asio::awaitable<Status> Identity::end_outside_sessions(std::optional<std::string> subject,
+                                                       std::optional<std::string> sid, UsedOnce once,
+                                                       const net::Request& request) {
+  PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), Deadline::at(request.deadline)));
+  PHX_CO_TRY(const bool first, co_await use_once(tx, once));
+  if (!first) co_return Error(Code::kUnauthenticated, "token.replayed", "The token was used before.");
+  PHX_CO_TRY(auto rows,
+             co_await tx.execute(sql::identity::end_outside_sessions, pg::Params::of(expected_.issuer, subject, sid)));
+  std::vector<Fact> facts;
+  for (const auto row : rows)
+    facts.push_back({.actor = expected_.issuer,
+                     .action = "auth.outside_logout",
+                     .user = row.get<Uuid>("user_id"),
+                     .proof = row.get<Uuid>("id"),
+                     .remote_address = address_of(request),
+                     .request_id = request.id});
+  PHX_CO_TRY(const auto proofs, co_await announce(tx, std::move(rows)));
+  for (auto& fact : facts) PHX_CO_CHECK(co_await record(tx, std::move(fact)));
+  auto done = co_await tx.commit();
+  ended(proofs);
+  co_return done;
 }
 
 asio::awaitable<net::Response> Identity::get_session(api::HttpCall call) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/crypto.hpp"
 #include "domains/identity/oidc/json_strict.hpp"
 
 namespace phx::identity::oidc {
@@ -114,6 +115,37 @@ std::optional<std::map<std::string, api::Role, std::less<>>> tenants_of(const js
   return out;
 }
 
+/// A text that is there, not empty and not too long; nothing otherwise.
+std::optional<std::string> short_text(const json::object& claims, std::string_view name) {
+  const auto text = text_member(claims, name);
+  if (!text || text->empty() || text->size() > kMaxSubject) return std::nullopt;
+  return std::string(*text);
+}
+
+Result<Claims> claims_of(const json::object& claims, Instant end, const std::string& tenant_claim) {
+  auto subject = short_text(claims, "sub");
+  if (!subject) return bad_claims();
+  Claims out{.subject = std::move(*subject), .email = {}, .name = {}, .expires_at = end, .tenants = {}};
+  const auto* verified = claims.if_contains("email_verified");
+  if (verified != nullptr && verified->is_bool() && verified->get_bool())
+    out.email = text_member(claims, "email").value_or("");
+  out.name = text_member(claims, "name").value_or(text_member(claims, "preferred_username").value_or(""));
+  out.tenants = tenants_of(claims, tenant_claim);
+  return out;
+}
+
+/// The issuer, and our client as the audience: of tokens that are meant for us as a client.
+Status check_addressee(const json::object& claims, std::string_view issuer, std::string_view client) {
+  if (text_member(claims, "iss") != issuer)
+    return refused("token.issuer", "The token is not of the provider that is trusted here.");
+  const auto aud = audiences(claims);
+  if (!aud || std::ranges::find(*aud, client) == aud->end())
+    return refused("token.audience", "The token is meant for somebody else.");
+  if ((claims.contains("azp") || aud->size() > 1) && text_member(claims, "azp") != client)
+    return refused("token.client", "The token was made for another client.");
+  return {};
+}
+
 }  // namespace
 
 std::optional<std::pair<std::string, api::Role>> parse_tenant_claim(std::string_view text) {
@@ -140,15 +172,50 @@ Result<Claims> check_access_token(const ParsedToken& token, const Expected& expe
     return refused("token.audience", "The token is meant for somebody else.");
   PHX_CHECK(check_client(claims, expected));
   PHX_TRY(const Instant end, check_times(claims, now));
-  const auto subject = text_member(claims, "sub");
-  if (!subject || subject->empty() || subject->size() > kMaxSubject) return bad_claims();
+  return claims_of(claims, end, expected.tenant_claim);
+}
 
-  Claims out{.subject = std::string(*subject), .email = {}, .name = {}, .expires_at = end, .tenants = {}};
-  const auto* verified = claims.if_contains("email_verified");
-  if (verified != nullptr && verified->is_bool() && verified->get_bool())
-    out.email = text_member(claims, "email").value_or("");
-  out.name = text_member(claims, "name").value_or(text_member(claims, "preferred_username").value_or(""));
-  out.tenants = tenants_of(claims, expected.tenant_claim);
+Result<IdentityClaims> check_id_token(const ParsedToken& token, const ExpectedSignIn& expected, Instant now) {
+  const auto& claims = token.claims;
+  const bool of_this_kind = (token.type.empty() || token.type == "jwt") && !claims.contains("events") &&
+                            (!claims.contains("typ") || text_member(claims, "typ") == "ID");
+  if (!of_this_kind) return refused("token.type", "This is not an ID token.");
+  PHX_CHECK(check_addressee(claims, expected.issuer, expected.client));
+  PHX_TRY(const Instant end, check_times(claims, now));
+  if (!claims.contains("iat")) return bad_claims();
+  if (!constant_time_equal(text_member(claims, "nonce").value_or(""), expected.nonce))
+    return refused("token.nonce", "The token is not of this sign-in.");
+  if (claims.contains("at_hash") &&
+      text_member(claims, "at_hash") != token_hash(token.algorithm, expected.access_token))
+    return refused("token.access_token_hash", "The token does not belong to what came with it.");
+  if (claims.contains("sid") && !short_text(claims, "sid")) return bad_claims();
+  PHX_TRY(auto who, claims_of(claims, end, expected.tenant_claim));
+  return IdentityClaims{.who = std::move(who), .sid = short_text(claims, "sid")};
+}
+
+Result<LogoutClaims> check_logout_token(const ParsedToken& token, std::string_view issuer, std::string_view client,
+                                        Instant now) {
+  const auto& claims = token.claims;
+  const Error wrong = refused("token.type", "This is not a logout token.");
+  if (!token.type.empty() && token.type != "jwt" && token.type != "logout+jwt") return wrong;
+  const auto* events = claims.if_contains("events");
+  if (events == nullptr || !events->is_object() || claims.contains("nonce")) return wrong;
+  const auto* event = events->get_object().if_contains("http://schemas.openid.net/event/backchannel-logout");
+  if (event == nullptr || !event->is_object()) return wrong;
+  PHX_CHECK(check_addressee(claims, issuer, client));
+
+  const auto* iat = claims.if_contains("iat");
+  const auto made = iat ? date(*iat) : std::nullopt;
+  if (!made) return bad_claims();
+  if (*made > now + kSkew) return refused("token.not_yet_valid", "The token is not valid yet.");
+  if (*made <= now - kLogoutTokenLife) return refused("token.expired", "The token has expired.");
+  if (claims.contains("exp")) { PHX_TRY([[maybe_unused]] const Instant end, check_times(claims, now)); }
+
+  auto id = short_text(claims, "jti");
+  LogoutClaims out{.subject = short_text(claims, "sub"), .sid = short_text(claims, "sid"), .id = id.value_or("")};
+  const bool spoiled = !id || (claims.contains("sub") && !out.subject) || (claims.contains("sid") && !out.sid) ||
+                       (!out.subject && !out.sid);
+  if (spoiled) return bad_claims();
   return out;
 }
 

@@ -274,6 +274,16 @@ const Key* find_key(const std::vector<Key>& keys, const ParsedToken& token) {
   return found;
 }
 
+std::string token_hash(Algorithm algorithm, std::string_view access_token) {
+  std::string digest(EVP_MAX_MD_SIZE, '\0');
+  unsigned int size = 0;
+  const auto* kind = algorithm == Algorithm::kEdDsa ? EVP_sha512() : EVP_sha256();
+  if (EVP_Digest(access_token.data(), access_token.size(), reinterpret_cast<unsigned char*>(digest.data()), &size, kind,
+                 nullptr) != 1)
+    size = 0;
+  return base64url_encode(std::string_view(digest).substr(0, size / 2));
+}
+
 Status verify_signature(const ParsedToken& token, const Key& key) {
   if (key.key && key.algorithm == token.algorithm && signed_by(token, key.key.get())) return {};
   return refused("token.signature", "The token's signature is not valid.");

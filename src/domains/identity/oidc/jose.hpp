@@ -57,6 +57,10 @@ std::optional<std::vector<Key>> parse_keys(std::string_view text);
 /// The key for the token: by kid, or, when it names none, the only one of its algorithm.
 const Key* find_key(const std::vector<Key>& keys, const ParsedToken& token);
 
+/// What an ID token signed with the algorithm says of the access token beside it: the left half of its digest
+/// (`at_hash`, OpenID Connect Core 1.0, 3.1.3.6; SHA-512 with Ed25519).
+std::string token_hash(Algorithm algorithm, std::string_view access_token);
+
 /// "token.signature" unless the key's owner signed it. Tens of microseconds: call it off the I/O thread.
 Status verify_signature(const ParsedToken& token, const Key& key);
 

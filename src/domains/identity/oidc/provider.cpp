@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "base/crypto.hpp"
 #include "base/log.hpp"
 #include "domains/identity/oidc/json_strict.hpp"
 #include "net/url.hpp"
@@ -27,6 +28,28 @@ bool is_loopback(const std::string& host) {
 bool is_safe_url(std::string_view text) {
   const auto url = net::parse_url(text);
   return url && (url->scheme == "https" || (url->scheme == "http" && is_loopback(url->host)));
+}
+
+bool says_yes(const boost::json::object& document, std::string_view name) {
+  const auto* value = document.if_contains(name);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+/// RFC 7617's form of base64.
+std::string basic_credentials(std::string_view user, std::string_view password) {
+  auto out = base64url_encode(std::string(user) + ":" + std::string(password));
+  std::ranges::replace(out, '-', '+');
+  std::ranges::replace(out, '_', '/');
+  out.append((4 - out.size() % 4) % 4, '=');
+  return "Basic " + out;
+}
+
+/// HTTP Basic is what a provider takes that says nothing (OpenID Connect Discovery 1.0, section 3).
+bool takes_basic(const boost::json::object& document) {
+  const auto* methods = document.if_contains("token_endpoint_auth_methods_supported");
+  if (methods == nullptr || !methods->is_array()) return true;
+  return std::ranges::find(methods->get_array(), boost::json::value("client_secret_basic")) !=
+         methods->get_array().end();
 }
 
 Error nonsense(std::string what) {
@@ -115,6 +138,41 @@ asio::awaitable<Result<std::string>> Provider::get(std::string url) {
   co_return std::move(answer.body);
 }
 
+asio::awaitable<Result<Tokens>> Provider::redeem(Client client, std::string code, std::string verifier,
+                                                 std::string redirect_uri) {
+  PHX_CO_TRY(const auto where, co_await endpoints());
+  net::ClientRequest request;
+  request.method = "POST";
+  request.url = where.token;
+  request.headers.set("Accept", "application/json");
+  request.headers.set("Content-Type", "application/x-www-form-urlencoded");
+  request.timeout = options_.fetch_timeout;
+  request.max_response_bytes = kMaxAnswer;
+  request.body = "grant_type=authorization_code&code=" + net::percent_encode(code) +
+                 "&redirect_uri=" + net::percent_encode(redirect_uri) +
+                 "&code_verifier=" + net::percent_encode(verifier);
+  const auto id = net::percent_encode(client.id);
+  const auto secret = net::percent_encode(client.secret);
+  if (client.secret.empty() || !where.basic) request.body += "&client_id=" + id;
+  if (!client.secret.empty() && !where.basic) request.body += "&client_secret=" + secret;
+  // Both parts are encoded before they are joined (RFC 6749 2.3.1).
+  if (!client.secret.empty() && where.basic) request.headers.set("Authorization", basic_credentials(id, secret));
+  PHX_CO_TRY(const auto answer, co_await http_.send(std::move(request)));
+  const auto document = parse_strict_object(answer.body);
+  if (answer.status >= 400 && answer.status < 500) {
+    const auto why = document ? text_member(*document, "error").value_or("") : "";
+    log_event(LogLevel::kWarn, "oidc.code_refused",
+              {{"issuer", options_.issuer}, {"status", answer.status}, {"error", why.substr(0, 64)}});
+    co_return Error(Code::kUnauthenticated, "oidc.code", "The identity provider did not confirm this sign-in.")
+        .with_next_action("Sign in again.");
+  }
+  if (answer.status != 200 || !document) co_return nonsense("token endpoint: status " + std::to_string(answer.status));
+  Tokens out{.id_token = std::string(text_member(*document, "id_token").value_or("")),
+             .access_token = std::string(text_member(*document, "access_token").value_or(""))};
+  if (out.id_token.empty()) co_return nonsense("the token endpoint gives no ID token");
+  co_return out;
+}
+
 asio::awaitable<Status> Provider::discover() {
   std::string base = options_.issuer;
   if (base.ends_with('/')) base.pop_back();
@@ -124,8 +182,12 @@ asio::awaitable<Status> Provider::discover() {
   if (text_member(*document, "issuer") != std::string_view(options_.issuer))
     co_return nonsense("the discovery document is of another issuer");
   const auto member = [&](std::string_view name) { return std::string(text_member(*document, name).value_or("")); };
-  Endpoints found{member("authorization_endpoint"), member("token_endpoint"), member("jwks_uri"),
-                  member("end_session_endpoint")};
+  Endpoints found{.authorization = member("authorization_endpoint"),
+                  .token = member("token_endpoint"),
+                  .keys = member("jwks_uri"),
+                  .end_session = member("end_session_endpoint"),
+                  .basic = takes_basic(*document),
+                  .names_itself = says_yes(*document, "authorization_response_iss_parameter_supported")};
   if (!is_safe_url(found.keys)) co_return nonsense("jwks_uri is missing or not https");
   for (std::string* one : {&found.authorization, &found.token, &found.end_session})
     if (!one->empty() && !is_safe_url(*one)) co_return nonsense("an endpoint is not https");

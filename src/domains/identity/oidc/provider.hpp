@@ -11,8 +11,8 @@
 /// - Plain http is spoken to this machine only. What the provider says about itself must name the configured issuer.
 ///   Answers are bounded in size and time; one fetch runs at a time, for all who wait.
 ///
-/// Errors: kUnavailable "oidc.unreachable" (never reached); kUnauthenticated "token.unknown_key"; kInvalidArgument
-/// "oidc.issuer" from check_issuer().
+/// Errors: kUnavailable "oidc.unreachable" (never reached), "oidc.nonsense" (it answers what cannot be used);
+/// kUnauthenticated "token.unknown_key"; kInvalidArgument "oidc.issuer" from check_issuer().
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
@@ -39,6 +39,22 @@ struct Endpoints {
   std::string token;
   std::string keys;
   std::string end_session;  ///< empty: the provider has none
+  /// How a client shows its secret at the token endpoint: as HTTP Basic, else in the form.
+  bool basic = true;
+  /// The provider says in each answer whose it is (RFC 9207).
+  bool names_itself = false;
+};
+
+/// We, as the provider knows us.
+struct Client {
+  std::string id;
+  std::string secret;  ///< empty: a public client, which PKCE alone protects
+};
+
+/// What a code was exchanged for. Neither ever leaves the server.
+struct Tokens {
+  std::string id_token;
+  std::string access_token;
 };
 
 class Provider {
@@ -54,6 +70,10 @@ class Provider {
 
   const std::string& issuer() const { return options_.issuer; }
   asio::awaitable<Result<Endpoints>> endpoints();
+  /// The code of a sign-in for tokens (RFC 6749 4.1.3 with RFC 7636). kUnauthenticated "oidc.code" when the provider
+  /// does not take it.
+  asio::awaitable<Result<Tokens>> redeem(Client client, std::string code, std::string verifier,
+                                         std::string redirect_uri);
   /// The key the token names, fetched when it has to be.
   asio::awaitable<Result<Key>> key_for(const ParsedToken& token);
 

@@ -6,6 +6,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <functional>
 #include <string>
 
 #include "net/client.hpp"
@@ -21,7 +22,8 @@ class FakeNetwork final : public net::HttpClient {
     document = {{"issuer", kIssuer},
                 {"jwks_uri", "https://id.example.org/keys"},
                 {"authorization_endpoint", "https://id.example.org/auth"},
-                {"token_endpoint", "https://id.example.org/token"}};
+                {"token_endpoint", "https://id.example.org/token"},
+                {"end_session_endpoint", "https://id.example.org/end?realm=one"}};
   }
   void publish(std::string keys) { keys_ = std::move(keys); }
 
@@ -37,12 +39,15 @@ class FakeNetwork final : public net::HttpClient {
       answer.body = boost::json::serialize(document);
     else if (request.url == "https://id.example.org/keys")
       answer.body = keys_;
+    else if (request.url == "https://id.example.org/token" && on_token)
+      answer = on_token(request);
     else
       answer.status = 404;
     co_return answer;
   }
 
   boost::json::object document;
+  std::function<net::ClientResponse(const net::ClientRequest&)> on_token;
   bool down = false;
   int status = 200;
   int requests = 0;
