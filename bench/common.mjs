@@ -108,9 +108,9 @@ export async function tenantTokens(world, tenants) {
   return tokens;
 }
 
-/// Adds a run to bench/results/<date>.json: the machine, the raw figures, and `ratios`.
+/// Adds a run to bench/results/<date>.json (BENCH_RESULTS: another folder): the machine, the raw figures, and `ratios`.
 export function writeResults(name, figures, ratios) {
-  const folder = path.join(import.meta.dirname, 'results');
+  const folder = process.env.BENCH_RESULTS ?? path.join(import.meta.dirname, 'results');
   fs.mkdirSync(folder, { recursive: true });
   const file = path.join(folder, `${new Date().toISOString().slice(0, 10)}.json`);
   const all = fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')) : { ratios: {} };
@@ -119,7 +119,7 @@ export function writeResults(name, figures, ratios) {
   all.ratios = { ...all.ratios, ...ratios };
   all[name] = figures;
   fs.writeFileSync(file, `${JSON.stringify(all, null, 1)}\n`);
-  console.log(`written to bench/results/${path.basename(file)}`);
+  console.log(`written to ${path.relative('.', file)}`);
 }
 
 /// CPU seconds that all of the machine has used, and those of the programs this process has run to their end.

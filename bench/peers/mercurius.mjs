@@ -1,0 +1,26 @@
+// mercurius on Fastify, with JIT and its own loaders.
+import Fastify from 'fastify';
+import mercurius from 'mercurius';
+import { listening, operationsOfResources, resourcesOfSites, sitesById, tenantOf } from './data.mjs';
+import { roots, typeDefs } from './schema.mjs';
+
+const keys = (queries) => queries.map(({ obj, params }) => ({ id: obj.id, first: params.first }));
+const app = Fastify();
+await app.register(mercurius, {
+  schema: typeDefs,
+  resolvers: { Query: roots },
+  loaders: {
+    Site: { resources: (queries, { tenant }) => resourcesOfSites(tenant, keys(queries)) },
+    Resource: {
+      async site(queries) {
+        const found = new Map((await sitesById([...new Set(queries.map(({ obj }) => obj.site_id))])).map((site) => [site.id, site]));
+        return queries.map(({ obj }) => found.get(obj.site_id));
+      },
+      operations: (queries, { tenant }) => operationsOfResources(tenant, keys(queries)),
+    },
+  },
+  context: (request) => ({ tenant: tenantOf(request.headers.authorization) }),
+  jit: 1,
+});
+await app.listen({ host: '127.0.0.1', port: 0 });
+listening(app.server.address().port);
