@@ -24,9 +24,11 @@ const preset = {
       version: 1,
       config: {
         class: {
-          'phoenix.resources': { tags: { primaryKey: 'id', foreignKey: '(site_id) references phoenix.sites (id)|@foreignFieldName resources|@fieldName site' },
+          'phoenix.resources': { tags: { primaryKey: 'id', foreignKey: '(site_id) references phoenix.sites (id)|@fieldName site' },
                                  attribute: { status: { tags: { behavior: '+filterBy' } } } },
-          'phoenix.operations': { tags: { foreignKey: '(object_id) references phoenix.resources (id)|@foreignFieldName operations|@fieldName resource' } },
+          'phoenix.alerts': { tags: { foreignKey: ['(incident_id) references phoenix.incidents (id)|@foreignFieldName alerts|@fieldName incident',
+                                                   '(virtual_machine_id) references phoenix.virtual_machines (id)|@fieldName virtualMachine|@foreignFieldName alerts'] } },
+          'phoenix.operations': { tags: { foreignKey: '(object_id) references phoenix.virtual_machines (id)|@foreignFieldName operations|@fieldName machine' } },
         },
       },
     }),
