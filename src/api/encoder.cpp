@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <boost/json/parse.hpp>
 
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -53,28 +52,7 @@ std::size_t array_header(BinaryReader& reader) {
   return static_cast<std::size_t>(size);
 }
 
-/// Two hexadecimal digits of each byte.
-constexpr auto kHexPairs = [] {
-  constexpr std::string_view kHex = "0123456789abcdef";
-  std::array<std::array<char, 2>, 256> out{};
-  for (std::size_t byte = 0; byte < out.size(); ++byte) out[byte] = {kHex[byte >> 4], kHex[byte & 15]};
-  return out;
-}();
-
-void write_uuid(std::string& out, std::string_view bytes) {
-  char text[38];
-  char* at = text;
-  *at++ = '"';
-  for (std::size_t i = 0; i < 16; ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) *at++ = '-';
-    std::memcpy(at, kHexPairs[static_cast<unsigned char>(bytes[i])].data(), 2);
-    at += 2;
-  }
-  *at++ = '"';
-  out.append(text, sizeof text);
-}
-
-std::string_view json_text(const Cell& cell) {
+std::string_view stored_json(const Cell& cell) {
   // jsonb has a version byte before its text.
   return cell.type == oid::kJsonb ? cell.view().substr(1) : cell.view();
 }
@@ -140,18 +118,20 @@ void gather(PlanRun& run, const ObjectShape& shape, const Cell* cells) {
 }  // namespace
 
 CellTable::CellTable(const pg::Rows& rows)
-    : width_(static_cast<std::size_t>(rows.columns())), rows_(static_cast<std::size_t>(rows.size())) {
-  cells_.reserve(width_ * rows_);
+    : cells_(static_cast<std::size_t>(rows.columns()) * static_cast<std::size_t>(rows.size())),
+      width_(static_cast<std::size_t>(rows.columns())),
+      rows_(static_cast<std::size_t>(rows.size())) {
   std::vector<std::uint32_t> types;
+  types.reserve(width_);
   for (int column = 0; column < rows.columns(); ++column) types.push_back(rows.column_type(column));
+  Cell* cell = cells_.data();
   for (int row = 0; row < rows.size(); ++row)
-    for (int column = 0; column < rows.columns(); ++column) {
-      const std::uint32_t type = types[static_cast<std::size_t>(column)];
+    for (int column = 0; column < rows.columns(); ++column, ++cell) {
+      cell->type = types[static_cast<std::size_t>(column)];
       const std::string_view bytes = rows.raw(row, column);
-      if (bytes.empty() && rows.is_null(row, column))
-        cells_.push_back({type, -1, nullptr});
-      else
-        cells_.push_back({type, static_cast<std::int32_t>(bytes.size()), bytes.data()});
+      if (bytes.empty() && rows.is_null(row, column)) continue;
+      cell->size = static_cast<std::int32_t>(bytes.size());
+      cell->data = bytes.data();
     }
 }
 
@@ -161,6 +141,7 @@ CellTable::CellTable(std::string_view record_array) {
   for (std::size_t row = 0; row < rows_; ++row) {
     reader.int32();  // size of the record; its fields say it again
     width_ = static_cast<std::size_t>(reader.int32());
+    if (row == 0) cells_.reserve(rows_ * width_);
     for (std::size_t field = 0; field < width_; ++field) {
       const auto type = static_cast<std::uint32_t>(reader.int32());
       const std::int32_t size = reader.int32();
@@ -182,7 +163,7 @@ json::value cell_to_json(const Cell& cell) {
     case oid::kUuid: return json::string(uuid_text(cell));
     case oid::kTimestamptz: return json::string(format_instant(pg::decode_timestamptz(cell.view())));
     case oid::kJson:
-    case oid::kJsonb: return json::parse(json_text(cell));
+    case oid::kJsonb: return json::parse(stored_json(cell));
     case oid::kTextArray: {
       json::array out;
       BinaryReader reader(cell.view());
@@ -223,6 +204,7 @@ bool Encoder::connection(PlanRun& run, const FieldGroup& group, const CellTable*
   const bool ok =
       settle(mark, page(run, *run.plan->connection, nullptr, rows, count), group.field->type.is_non_null(), group);
   path_.pop_back();
+  out_.trim();
   return ok;
 }
 
@@ -232,6 +214,7 @@ bool Encoder::row(PlanRun& run, const FieldGroup& group, const CellTable& rows, 
   const Outcome outcome = row < 0 ? Outcome::kNull : whole_row(run, rows, row);
   const bool ok = settle(mark, outcome, group.field->type.is_non_null(), group);
   path_.pop_back();
+  out_.trim();
   return ok;
 }
 
@@ -241,12 +224,13 @@ bool Encoder::value(const FieldGroup& group, const json::value& value, TableRefs
   const bool ok =
       settle(mark, complete(group, value, group.field->type.nullable(), refs), group.field->type.is_non_null(), group);
   path_.pop_back();
+  out_.trim();
   return ok;
 }
 
 bool Encoder::settle(std::size_t mark, Outcome outcome, bool non_null, const FieldGroup& group) {
   if (outcome == Outcome::kWritten) return true;
-  out_.resize(mark);
+  out_.cut(mark);
   if (outcome == Outcome::kNull && non_null)
     fail(group, Error(Code::kInternal, "api.null",
                       fmt::format("There is no value for {}.{}, which must have one.", group.parent->name,
@@ -254,6 +238,12 @@ bool Encoder::settle(std::size_t mark, Outcome outcome, bool non_null, const Fie
   if (non_null) return false;
   out_ += "null";
   return true;
+}
+
+void Encoder::write(const json::value& value) {
+  std::string text;
+  graphql::write_json(text, value);
+  out_ += text;
 }
 
 Encoder::Outcome Encoder::fail(const FieldGroup& group, const Error& error) {
@@ -272,26 +262,6 @@ Encoder::Outcome Encoder::fail(const FieldGroup& group, const Error& error) {
   return Outcome::kFailed;
 }
 
-void Encoder::key(const FieldGroup& group, bool first) {
-  // An answer has as many keys as values: short ones, nearly all, are put together before they are appended.
-  char text[64];
-  const std::string_view name = group.key;
-  if (name.size() > sizeof text - 4) {
-    out_ += first ? "\"" : ",\"";
-    out_ += name;
-    out_ += "\":";
-    return;
-  }
-  char* at = text;
-  if (!first) *at++ = ',';
-  *at++ = '"';
-  std::memcpy(at, name.data(), name.size());
-  at += name.size();
-  *at++ = '"';
-  *at++ = ':';
-  out_.append(text, at);
-}
-
 Encoder::Outcome Encoder::object(PlanRun& run, const ObjectShape& shape, const Cell* cells) {
   if (shape.type_column >= 0) {
     // A row of a type that was not read here is as if it were not there.
@@ -302,13 +272,13 @@ Encoder::Outcome Encoder::object(PlanRun& run, const ObjectShape& shape, const C
   out_ += '{';
   bool failed = false;
   for (const Item& each : shape.items) {
-    key(*each.group, &each == shape.items.data());
+    out_.key(each.group->key, &each == shape.items.data());
     // All items are visited also after a failure: resolvers' values are taken in order.
     if (!item(run, each, shape, cells)) failed = true;
   }
   out_ += '}';
   if (!failed) return Outcome::kWritten;
-  out_.resize(mark);
+  out_.cut(mark);
   return Outcome::kFailed;
 }
 
@@ -329,7 +299,7 @@ bool Encoder::item(PlanRun& run, const Item& item, const ObjectShape& shape, con
   path_.push_back({group.key});
   switch (item.kind) {
     case Item::Kind::kTypename:
-      graphql::write_json_string(out_, shape.table ? shape.table->name : group.parent->name);
+      out_.string(shape.table ? shape.table->name : group.parent->name);
       outcome = Outcome::kWritten;
       break;
     case Item::Kind::kGroup: outcome = object(run, *item.object, cells); break;
@@ -376,7 +346,7 @@ Encoder::Outcome Encoder::page(PlanRun& run, const ConnectionShape& shape, const
   bool failed = false;
   out_ += '{';
   for (const ConnectionShape::Part& part : shape.parts) {
-    key(*part.group, &part == shape.parts.data());
+    out_.key(part.group->key, &part == shape.parts.data());
     path_.push_back({part.group->key});
     switch (part.kind) {
       case Part::kNodes:
@@ -386,7 +356,7 @@ Encoder::Outcome Encoder::page(PlanRun& run, const ConnectionShape& shape, const
       case Part::kPageInfo: page_info(shape, part, *rows, shown); break;
       case Part::kTotalCount: out_ += std::to_string(std::min(count, kCountCap)); break;
       case Part::kTotalCountExact: out_ += count <= kCountCap ? "true" : "false"; break;
-      case Part::kTypename: graphql::write_json_string(out_, part.group->parent->name); break;
+      case Part::kTypename: out_.string(part.group->parent->name); break;
       case Part::kAggregate:
       case Part::kGroups: {
         const std::size_t begin = out_.size();
@@ -399,7 +369,7 @@ Encoder::Outcome Encoder::page(PlanRun& run, const ConnectionShape& shape, const
   }
   out_ += '}';
   if (!failed) return Outcome::kWritten;
-  out_.resize(mark);
+  out_.cut(mark);
   return Outcome::kFailed;
 }
 
@@ -449,7 +419,7 @@ Encoder::Outcome Encoder::edge(PlanRun& run, const ConnectionShape& shape, const
   out_ += '{';
   bool first = true;
   for (const auto& [group, node] : part.edge) {
-    key(*group, first);
+    out_.key(group->key, first);
     first = false;
     if (node.table) {
       path_.push_back({group->key});
@@ -458,7 +428,7 @@ Encoder::Outcome Encoder::edge(PlanRun& run, const ConnectionShape& shape, const
     } else if (group->name() == "cursor") {
       cursor(shape, cells);
     } else {
-      graphql::write_json_string(out_, group->parent->name);
+      out_.string(group->parent->name);
     }
   }
   out_ += '}';
@@ -470,7 +440,7 @@ void Encoder::page_info(const ConnectionShape& shape, const ConnectionShape::Par
   out_ += '{';
   bool first = true;
   for (const FieldGroup& field : part.page_info) {
-    key(field, first);
+    out_.key(field.key, first);
     first = false;
     const std::string_view name = field.name();
     // A cursor is one of the list's own: there are rows on its other side.
@@ -480,7 +450,7 @@ void Encoder::page_info(const ConnectionShape& shape, const ConnectionShape::Par
     } else if (name == "hasPreviousPage") {
       out_ += shape.after || (shape.backward && more) ? "true" : "false";
     } else if (name == "__typename") {
-      graphql::write_json_string(out_, field.parent->name);
+      out_.string(field.parent->name);
     } else if (shown == 0) {
       out_ += "null";
     } else {
@@ -503,12 +473,12 @@ Encoder::Outcome Encoder::column(const FieldGroup& group, ColumnKind kind, const
   switch (kind) {
     case ColumnKind::kId:
       if (cell.type == oid::kUuid)
-        write_uuid(out_, cell.view());
+        out_.uuid(cell.view());
       else
-        graphql::write_json_string(out_, cell.view());
+        out_.string(cell.view());
       return Outcome::kWritten;
     case ColumnKind::kString:
-    case ColumnKind::kEnum: graphql::write_json_string(out_, cell.view()); return Outcome::kWritten;
+    case ColumnKind::kEnum: out_.string(cell.view()); return Outcome::kWritten;
     case ColumnKind::kInt: {
       const std::int64_t number = pg::decode_int(cell.view());
       if (number < std::numeric_limits<std::int32_t>::min() || number > std::numeric_limits<std::int32_t>::max())
@@ -521,7 +491,7 @@ Encoder::Outcome Encoder::column(const FieldGroup& group, ColumnKind kind, const
       const double number = to_double(cell);
       if (!std::isfinite(number))
         return fail(group, Error(Code::kInternal, "api.float_range", "The number is not finite."));
-      graphql::write_json(out_, number);
+      write(number);
       return Outcome::kWritten;
     }
     case ColumnKind::kBoolean: out_ += cell.data[0] != 0 ? "true" : "false"; return Outcome::kWritten;
@@ -530,7 +500,7 @@ Encoder::Outcome Encoder::column(const FieldGroup& group, ColumnKind kind, const
       out_ += format_instant(pg::decode_timestamptz(cell.view()));
       out_ += '"';
       return Outcome::kWritten;
-    case ColumnKind::kJson: out_ += json_text(cell); return Outcome::kWritten;
+    case ColumnKind::kJson: out_ += stored_json(cell); return Outcome::kWritten;
     case ColumnKind::kDecimal:
       out_ += '"';
       out_ += is_integer(cell.type) ? std::to_string(pg::decode_int(cell.view())) : pg::decode_numeric(cell.view());
@@ -550,9 +520,9 @@ Encoder::Outcome Encoder::column(const FieldGroup& group, ColumnKind kind, const
         if (kind == ColumnKind::kIntList)
           out_ += std::to_string(pg::decode_int(item));
         else if (kind == ColumnKind::kIdList)
-          write_uuid(out_, item);
+          out_.uuid(item);
         else
-          graphql::write_json_string(out_, item);
+          out_.string(item);
       }
       out_ += ']';
       return Outcome::kWritten;
@@ -605,7 +575,7 @@ Encoder::Outcome Encoder::complete(const FieldGroup& group, const json::value& v
   if (!fits)
     return fail(group, internal_error("api.resolver", fmt::format("{}.{} is no {}", group.parent->name,
                                                                   group.field->name, named.name)));
-  graphql::write_json(out_, value);
+  write(value);
   return Outcome::kWritten;
 }
 
@@ -640,13 +610,13 @@ Encoder::Outcome Encoder::complete_object(const FieldGroup& group, const json::v
   static const json::value kNothing;
   out_ += '{';
   for (const FieldGroup& field : *fields) {
-    key(field, first);
+    out_.key(field.key, first);
     first = false;
     path_.push_back({field.key});
     const std::size_t begin = out_.size();
     Outcome outcome = Outcome::kWritten;
     if (field.field == execution_.schema().typename_field()) {
-      graphql::write_json_string(out_, type.name);
+      out_.string(type.name);
     } else {
       const json::value* member = value.as_object().if_contains(field.field->name);
       outcome = complete(field, member ? *member : kNothing, field.field->type.nullable(), refs);
@@ -656,7 +626,7 @@ Encoder::Outcome Encoder::complete_object(const FieldGroup& group, const json::v
   }
   out_ += '}';
   if (!failed) return Outcome::kWritten;
-  out_.resize(mark);
+  out_.cut(mark);
   return Outcome::kFailed;
 }
 

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api/json_text.hpp"
 #include "api/plan.hpp"
 #include "graphql/execute.hpp"
 #include "pg/rows.hpp"
@@ -86,7 +87,8 @@ class Encoder {
   /// Turns the outcome of a place into what stands there; see the members above for the result.
   bool settle(std::size_t mark, Outcome outcome, bool non_null, const graphql::FieldGroup& group);
   Outcome fail(const graphql::FieldGroup& group, const Error& error);
-  void key(const graphql::FieldGroup& group, bool first);
+  /// A value as it is.
+  void write(const boost::json::value& value);
 
   Outcome object(PlanRun& run, const ObjectShape& shape, const Cell* cells);
   /// One of the rows of a plan without a page.
@@ -111,7 +113,7 @@ class Encoder {
   const ApiSchema& api_;
   const graphql::Execution& execution_;
   std::string_view request_id_;
-  std::string& out_;
+  JsonText out_;
   std::vector<graphql::GraphqlError> errors_;
   std::vector<Step> path_;
 };

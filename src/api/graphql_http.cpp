@@ -1,7 +1,5 @@
 #include "api/graphql_http.hpp"
 
-#include <fmt/format.h>
-
 #include "api/graphql_request.hpp"
 #include "base/log.hpp"
 #include "net/url.hpp"
@@ -12,7 +10,7 @@ namespace {
 net::Response respond(int status, AnswerForm form, std::string body) {
   net::Response out;
   out.status = status;
-  out.headers.set("Content-Type", fmt::format("{}; charset=utf-8", media_type(form)));
+  out.headers.set("Content-Type", std::string(media_type(form)) + "; charset=utf-8");
   out.headers.set("Cache-Control", "no-store");
   out.headers.set("Vary", "Accept, Authorization, Cookie, X-Phoenix-Tenant");
   out.body = std::move(body);
@@ -76,7 +74,7 @@ asio::awaitable<net::Response> GraphqlHttp::handle(HttpCall call) {
   auto request = read_request(http);
   if (!request)
     co_return respond_error(request.error(), form, http.id, request.error().reason() == "http.media_type" ? 415 : 400);
-  if (const std::string* key = http.headers.find("Idempotency-Key")) request->idempotency_key = *key;
+  if (const auto key = http.headers.find("Idempotency-Key")) request->idempotency_key = *key;
   const Status known =
       documents_.resolve(*request, {.signed_in = call.principal.authenticated(), .local = http.peer.local});
   if (!known) {
@@ -86,7 +84,7 @@ asio::awaitable<net::Response> GraphqlHttp::handle(HttpCall call) {
   }
 
   std::optional<std::string> tenant;
-  if (const std::string* header = http.headers.find("X-Phoenix-Tenant"); header && !header->empty()) tenant = *header;
+  if (const auto header = http.headers.find("X-Phoenix-Tenant"); header && !header->empty()) tenant = *header;
   if (!tenant && http.method != "POST")  // for EventSource, which cannot send headers; well-formed, or not read above
     tenant = net::query_value(net::parse_query(http.query).value(), "tenant");
   auto context = co_await enter_scope(tenants_, call.principal, std::move(tenant), http.id, http.peer.address,

@@ -1,6 +1,7 @@
 #include "api/graphql_request.hpp"
 
 #include <fmt/format.h>
+#include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 
 #include <array>
@@ -42,9 +43,9 @@ Error malformed(std::string message) {
   return Error(Code::kInvalidArgument, "graphql.malformed_request", std::move(message));
 }
 
-Result<json::value> parse_json(std::string_view text, std::string_view what) {
+Result<json::value> parse_json(std::string_view text, std::string_view what, json::storage_ptr storage = {}) {
   boost::system::error_code wrong;
-  json::value out = json::parse(text, wrong);
+  json::value out = json::parse(text, wrong, std::move(storage));
   if (wrong)
     return Error(Code::kInvalidArgument, "http.malformed_json",
                  fmt::format("{} is not well-formed JSON in UTF-8 (or is too deep).", what));
@@ -55,7 +56,10 @@ Result<GraphqlRequest> read_post(const net::Request& http) {
   const std::string_view type = http.headers.get("Content-Type");
   if (!net::iequals(trim(type.substr(0, type.find(';'))), "application/json"))
     return Error(Code::kInvalidArgument, "http.media_type", "Send the request as Content-Type: application/json.");
-  PHX_TRY(const json::value body, parse_json(http.body, "The body"));
+  // What is read from the body is copied out of it: its tree needs no memory of its own unless it is large.
+  std::array<unsigned char, 2048> room;
+  json::monotonic_resource memory(room.data(), room.size());
+  PHX_TRY(const json::value body, parse_json(http.body, "The body", &memory));
   if (body.is_array())
     return Error(Code::kInvalidArgument, "http.batch", "Batches are not served; send one operation.");
   if (!body.is_object()) return malformed("The body must be a JSON object.");
@@ -190,11 +194,12 @@ std::string error_body(const Error& error, std::string_view request_id) {
 }
 
 std::string body_with_cost(GraphqlAnswer answer) {
-  if (!answer.cost) return std::move(answer.body);
-  answer.body.pop_back();
-  fmt::format_to(std::back_inserter(answer.body), R"(,"extensions":{{"cost":{{"requested":{},"limit":{}}}}}}})",
-                 answer.cost->requested, answer.cost->limit);
-  return std::move(answer.body);
+  std::string body = std::move(answer.body);
+  if (!answer.cost) return body;
+  body.back() = ',';
+  body.append(R"("extensions":{"cost":{"requested":)").append(std::to_string(answer.cost->requested));
+  body.append(R"(,"limit":)").append(std::to_string(answer.cost->limit)).append("}}}");
+  return body;
 }
 
 }  // namespace phx::api

@@ -110,7 +110,7 @@ asio::awaitable<net::Response> GraphqlSse::respond(RequestContext context, Graph
     co_return refuse(body_with_cost(std::move(answer)));
   }
   std::optional<engine::EventCursor> last_event;
-  if (const std::string* id = proof.headers.find("Last-Event-ID"); id && !id->empty()) {
+  if (const auto id = proof.headers.find("Last-Event-ID"); id && !id->empty()) {
     auto cursor = engine::EventCursor::parse(*id);
     if (!cursor) co_return refuse(error_body(cursor.error(), context.request_id));
     last_event = std::move(*cursor);

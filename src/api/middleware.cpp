@@ -35,22 +35,28 @@ std::vector<std::string> split(std::string_view path) {
   return out;
 }
 
-/// Exact segments before named ones: the number of exact segments, or -1 when the path does not match.
-int match_segments(const std::vector<std::string>& pattern, const std::vector<std::string>& path,
-                   std::map<std::string, std::string, std::less<>>& params) {
-  if (pattern.size() != path.size()) return -1;
+using Params = std::map<std::string, std::string, std::less<>>;
+
+/// Exact segments before named ones: the number of exact segments, or -1 when the path does not match. What stands for
+/// the named ones is put into `params`, if there are any.
+int match_segments(const std::vector<std::string>& pattern, std::string_view path, Params* params = nullptr) {
   int exact = 0;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    if (pattern[i].starts_with(':')) {
-      if (path[i].empty()) return -1;
-      params[pattern[i].substr(1)] = path[i];
-    } else if (pattern[i] == path[i]) {
+  std::size_t from = 1;
+  for (const std::string& segment : pattern) {
+    if (from > path.size()) return -1;
+    const std::size_t to = std::min(path.find('/', from), path.size());
+    const std::string_view part = path.substr(from, to - from);
+    from = to + 1;
+    if (segment.starts_with(':')) {
+      if (part.empty()) return -1;
+      if (params) params->insert_or_assign(segment.substr(1), std::string(part));
+    } else if (segment == part) {
       ++exact;
     } else {
       return -1;
     }
   }
-  return exact;
+  return from > path.size() ? exact : -1;
 }
 
 bool state_changing(std::string_view method) { return method != "GET" && method != "HEAD" && method != "OPTIONS"; }
@@ -93,28 +99,22 @@ void Router::fallback(std::string route, RouteHandler handler) {
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {
   if (method == "HEAD") method = "GET";
-  const std::vector<std::string> segments = split(path);
   Match best;
   int best_exact = -1;
   for (const Route& route : routes_) {
-    std::map<std::string, std::string, std::less<>> params;
-    const int exact = match_segments(route.segments, segments, params);
-    if (exact < 0) continue;
-    if (route.method != method) {
-      if (route.method != kUpgrade) best.allowed.push_back(route.method);
-      continue;
-    }
-    if (exact > best_exact) {
-      best_exact = exact;
-      best.route = &route;
-      best.params = std::move(params);
-    }
+    if (route.method != method) continue;
+    const int exact = match_segments(route.segments, path);
+    if (exact <= best_exact) continue;
+    best_exact = exact;
+    best.route = &route;
   }
   if (best.route) {
-    best.allowed.clear();
-  } else if (fallback_ && method == "GET" && best.allowed.empty()) {
-    best.route = &*fallback_;
+    match_segments(best.route->segments, path, &best.params);
+    return best;
   }
+  for (const Route& route : routes_)
+    if (route.method != kUpgrade && match_segments(route.segments, path) >= 0) best.allowed.push_back(route.method);
+  if (fallback_ && method == "GET" && best.allowed.empty()) best.route = &*fallback_;
   return best;
 }
 
@@ -152,7 +152,7 @@ asio::awaitable<net::Response> Middleware::handle(net::Request request) {
   // 1. Identity of the request: ours alone, so that nobody writes into our logs.
   request.id = ids_.next().to_string();
   const std::string id = request.id;
-  const net::Request seen{.method = request.method, .path = request.path, .peer = request.peer, .id = id};
+  const Seen seen{id, request.method, request.path, request.peer.address};
 
   // 2. Where it goes.
   Router::Match match = router_.match(request.method, request.path);
@@ -199,7 +199,7 @@ asio::awaitable<net::UpgradeDecision> Middleware::on_upgrade(net::Request reques
   const Duration since = clock_.monotonic();
   request.id = ids_.next().to_string();
   const std::string id = request.id;
-  const net::Request seen{.method = std::string(kUpgrade), .path = request.path, .peer = request.peer, .id = id};
+  const Seen seen{id, std::string(kUpgrade), request.path, request.peer.address};
   const auto refuse = [&](net::Response response) {
     response = finish(std::move(response), id);
     log(seen, response, since);
@@ -255,11 +255,11 @@ Status Middleware::check_rate(const Router::Route& route, HttpCall& call) const 
 }
 
 Status Middleware::check_origin(const net::Request& request) const {
-  const std::string* origin = request.headers.find("Origin");
+  const auto origin = request.headers.find("Origin");
   if (!origin) return {};  // not a browser, or a browser's own same-origin navigation
   const std::string_view host = request.headers.get("Host");
   for (std::string_view scheme : {"https://", "http://"})
-    if (origin->starts_with(scheme) && net::iequals(std::string_view(*origin).substr(scheme.size()), host)) return {};
+    if (origin->starts_with(scheme) && net::iequals(origin->substr(scheme.size()), host)) return {};
   if (std::ranges::find(config_.allowed_origins, *origin) != config_.allowed_origins.end()) return {};
   return permission_denied("auth.origin", "This origin may not call the API.");
 }
@@ -275,7 +275,7 @@ net::Response Middleware::finish(net::Response response, const std::string& requ
   return response;
 }
 
-void Middleware::log(const net::Request& request, const net::Response& response, Duration since) {
+void Middleware::log(const Seen& seen, const net::Response& response, Duration since) {
   const Duration now = clock_.monotonic();
   const double ms = static_cast<double>((now - since).count()) / 1000.0;
   const bool failed = response.status >= 500;
@@ -288,13 +288,13 @@ void Middleware::log(const net::Request& request, const net::Response& response,
     return;
   }
   log_event(failed ? LogLevel::kWarn : LogLevel::kInfo, "http.request",
-            {{"request", request.id},
-             {"method", request.method},
-             {"path", request.path},
+            {{"request", seen.id},
+             {"method", seen.method},
+             {"path", seen.path},
              {"route", response.route},
              {"status", response.status},
              {"ms", ms},
-             {"peer", request.peer.address}});
+             {"peer", seen.peer}});
 }
 
 }  // namespace phx::api

@@ -138,7 +138,14 @@ class Middleware {
   Status check_rate(const Router::Route& route, HttpCall& call) const;
   Status check_origin(const net::Request& request) const;
   net::Response finish(net::Response response, const std::string& request_id) const;
-  void log(const net::Request& request, const net::Response& response, Duration since);
+  /// What the log says of a request: its handler takes the request itself.
+  struct Seen {
+    std::string id;
+    std::string method;
+    std::string path;
+    std::string peer;
+  };
+  void log(const Seen& seen, const net::Response& response, Duration since);
 
   Config config_;
   const Router& router_;

@@ -54,8 +54,9 @@ std::optional<RateDecision> InProcessRateLimiter::admit(const net::Request& requ
   const bool known = principal.authenticated();
   const RateLimit& limit = known ? options_.user : options_.anonymous;
   const Duration now = clock_.monotonic();
+  const auto& id = principal.user_id.bytes;
   const std::string key =
-      room_for(known ? "u" + principal.user_id.to_string() : "a" + address_key(request.peer.address), now);
+      room_for(known ? std::string("u").append(id.begin(), id.end()) : "a" + address_key(request.peer.address), now);
   auto& arrival = arrivals_[key];
   const GcraStep step = gcra(limit, arrival, now);
   arrival = step.theoretical_arrival;

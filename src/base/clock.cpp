@@ -22,34 +22,39 @@ std::string format_instant(Instant at) {
   const auto micros = (of_day - seconds(total)).count();
   const auto year = static_cast<int>(date.year());
   // By hand: lists hold a time in each row, and formatting them took longer than everything else.
-  std::string out;
-  out.reserve(27);
-  const auto digits = [&out](std::int64_t number, int width) {
-    const auto from = out.size();
-    out.resize(from + static_cast<std::size_t>(width));
-    for (auto place = out.size(); place > from; number /= 10) out[--place] = static_cast<char>('0' + number % 10);
+  char text[48];
+  char* at_end = text;
+  const auto two_digits = [&at_end](std::int64_t number) {
+    *at_end++ = static_cast<char>('0' + number / 10);
+    *at_end++ = static_cast<char>('0' + number % 10);
   };
-  if (year >= 0 && year <= 9999)
-    digits(year, 4);
-  else
-    out += std::to_string(year);
-  out += '-';
-  digits(static_cast<unsigned>(date.month()), 2);
-  out += '-';
-  digits(static_cast<unsigned>(date.day()), 2);
-  out += 'T';
-  digits(total / 3600, 2);
-  out += ':';
-  digits(total / 60 % 60, 2);
-  out += ':';
-  digits(total % 60, 2);
-  if (micros != 0) {
-    out += '.';
-    const bool whole = micros % 1000 == 0;
-    digits(whole ? micros / 1000 : micros, whole ? 3 : 6);
+  if (year >= 0 && year <= 9999) {
+    two_digits(year / 100);
+    two_digits(year % 100);
+  } else {
+    at_end = fmt::format_to(at_end, "{}", year);
   }
-  out += 'Z';
-  return out;
+  *at_end++ = '-';
+  two_digits(static_cast<unsigned>(date.month()));
+  *at_end++ = '-';
+  two_digits(static_cast<unsigned>(date.day()));
+  *at_end++ = 'T';
+  two_digits(total / 3600);
+  *at_end++ = ':';
+  two_digits(total / 60 % 60);
+  *at_end++ = ':';
+  two_digits(total % 60);
+  if (micros != 0) {
+    *at_end++ = '.';
+    *at_end++ = static_cast<char>('0' + micros / 100'000);
+    two_digits(micros / 1000 % 100);
+    if (micros % 1000 != 0) {
+      *at_end++ = static_cast<char>('0' + micros / 100 % 10);
+      two_digits(micros % 100);
+    }
+  }
+  *at_end++ = 'Z';
+  return {text, at_end};
 }
 
 Result<Instant> parse_instant(std::string_view text) {

@@ -78,7 +78,16 @@ std::string hex_encode(std::string_view data) {
 
 namespace {
 constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-}
+
+/// The value of each character; -1 for those outside of the alphabet.
+constexpr auto kValues = [] {
+  std::array<std::int8_t, 256> out{};
+  out.fill(-1);
+  for (std::size_t i = 0; i < kAlphabet.size(); ++i)
+    out[static_cast<unsigned char>(kAlphabet[i])] = static_cast<std::int8_t>(i);
+  return out;
+}();
+}  // namespace
 
 std::string base64url_encode(std::string_view data) {
   std::string out;
@@ -98,11 +107,12 @@ std::string base64url_encode(std::string_view data) {
 
 Result<std::string> base64url_decode(std::string_view text) {
   std::string out;
+  out.reserve(text.size() * 3 / 4);
   std::uint32_t buffer = 0;
   int bits = 0;
   for (const char c : text) {
-    const auto value = kAlphabet.find(c);
-    if (value == kAlphabet.npos) return Error(Code::kInvalidArgument, "base64.malformed", "Not base64url.");
+    const int value = kValues[static_cast<unsigned char>(c)];
+    if (value < 0) return Error(Code::kInvalidArgument, "base64.malformed", "Not base64url.");
     buffer = buffer << 6 | static_cast<std::uint32_t>(value);
     if ((bits += 6) >= 8) {
       bits -= 8;

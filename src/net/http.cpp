@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -25,47 +26,69 @@ bool iequals(std::string_view a, std::string_view b) {
 }
 
 bool is_token(std::string_view text) {
-  const auto ok = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  };
-  return !text.empty() && std::all_of(text.begin(), text.end(), ok);
+  static constexpr auto kOk = [] {
+    std::array<bool, 256> out{};
+    for (const char c :
+         std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"))
+      out[static_cast<unsigned char>(c)] = true;
+    return out;
+  }();
+  return !text.empty() && std::ranges::all_of(text, [](char c) { return kOk[static_cast<unsigned char>(c)]; });
 }
 
 bool is_field_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
+  // Without a way out of the loop, so that many bytes are looked at in one step: this runs over all that is sent.
+  bool bad = false;
+  for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
-  });
+    bad |= (byte < 0x20 && byte != '\t') || byte == 0x7f;
+  }
+  return !bad;
 }
 
-void Headers::add(std::string_view name, std::string_view value) { fields_.emplace_back(name, value); }
+void Headers::add(std::string_view name, std::string_view value) {
+  // Room for what an answer usually has.
+  if (places_.empty()) {
+    wire_.reserve(1024);
+    places_.reserve(12);
+  }
+  places_.push_back({wire_.size(), name.size(), value.size()});
+  wire_.append(name).append(": ").append(value).append("\r\n");
+}
 
 void Headers::set(std::string_view name, std::string_view value) {
   erase(name);
   add(name, value);
 }
 
-void Headers::erase(std::string_view name) {
-  std::erase_if(fields_, [name](const Field& field) { return iequals(field.first, name); });
+void Headers::erase(std::string_view which) {
+  for (std::size_t i = places_.size(); i-- > 0;) {
+    if (!iequals(name(i), which)) continue;
+    const auto size = places_[i].size();
+    wire_.erase(places_[i].at, size);
+    places_.erase(places_.begin() + static_cast<std::ptrdiff_t>(i));
+    for (std::size_t after = i; after < places_.size(); ++after) places_[after].at -= size;
+  }
 }
 
-const std::string* Headers::find(std::string_view name) const {
-  for (const auto& field : fields_)
-    if (iequals(field.first, name)) return &field.second;
-  return nullptr;
+std::optional<std::string_view> Headers::find(std::string_view which) const {
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    if (iequals(name(i), which)) return value(i);
+  return std::nullopt;
 }
 
-std::string_view Headers::get(std::string_view name) const {
-  const auto* value = find(name);
-  return value ? std::string_view(*value) : std::string_view();
-}
-
-std::vector<std::string_view> Headers::all(std::string_view name) const {
+std::vector<std::string_view> Headers::all(std::string_view which) const {
   std::vector<std::string_view> values;
-  for (const auto& field : fields_)
-    if (iequals(field.first, name)) values.push_back(field.second);
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    if (iequals(name(i), which)) values.push_back(value(i));
   return values;
+}
+
+std::size_t Headers::count(std::string_view which) const {
+  std::size_t out = 0;
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    if (iequals(name(i), which)) ++out;
+  return out;
 }
 
 bool Headers::has_token(std::string_view name, std::string_view token) const {

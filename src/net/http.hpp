@@ -9,9 +9,11 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,36 +28,75 @@ namespace phx::net {
 
 namespace asio = boost::asio;
 
-/// Header fields in the order they came; names compare without case, a name may occur often.
+/// Header fields in the order they came; names compare without case, a name may occur often. They are kept as they go
+/// over the wire, so that an answer's head is one piece and a request's fields are not many small strings.
 class Headers {
  public:
   using Field = std::pair<std::string, std::string>;
 
   Headers() = default;
-  Headers(std::initializer_list<Field> fields) : fields_(fields) {}
+  Headers(std::initializer_list<Field> fields) {
+    for (const auto& [name, value] : fields) add(name, value);
+  }
 
   /// Adds one more field of that name.
   void add(std::string_view name, std::string_view value);
   /// Replaces all fields of that name by one.
   void set(std::string_view name, std::string_view value);
   void erase(std::string_view name);
-  bool contains(std::string_view name) const { return find(name) != nullptr; }
-  /// The first value of that name; null when absent. Valid until the headers change.
-  const std::string* find(std::string_view name) const;
+  bool contains(std::string_view name) const { return find(name).has_value(); }
+  /// The first value of that name. Valid until the headers change.
+  std::optional<std::string_view> find(std::string_view name) const;
   /// The first value of that name, or empty.
-  std::string_view get(std::string_view name) const;
+  std::string_view get(std::string_view name) const { return find(name).value_or(std::string_view()); }
   std::vector<std::string_view> all(std::string_view name) const;
-  std::size_t count(std::string_view name) const { return all(name).size(); }
+  std::size_t count(std::string_view name) const;
   /// True when one of the comma-separated tokens of any such field equals `token`, without case.
   bool has_token(std::string_view name, std::string_view token) const;
 
-  auto begin() const { return fields_.begin(); }
-  auto end() const { return fields_.end(); }
-  std::size_t size() const { return fields_.size(); }
-  bool empty() const { return fields_.empty(); }
+  /// "Name: value" and CR LF of every field. What is not a token or a field value stands in it as it was given.
+  std::string_view wire() const { return wire_; }
+
+  /// Yields name and value, valid until the headers change.
+  class Iterator {
+   public:
+    using iterator_category = std::input_iterator_tag;
+    using value_type = std::pair<std::string_view, std::string_view>;
+    using difference_type = std::ptrdiff_t;
+    using pointer = void;
+    using reference = value_type;
+
+    Iterator(const Headers& headers, std::size_t at) : headers_(&headers), at_(at) {}
+    value_type operator*() const { return {headers_->name(at_), headers_->value(at_)}; }
+    Iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator==(const Iterator& other) const { return at_ == other.at_; }
+
+   private:
+    const Headers* headers_;
+    std::size_t at_;
+  };
+  Iterator begin() const { return {*this, 0}; }
+  Iterator end() const { return {*this, places_.size()}; }
+  std::size_t size() const { return places_.size(); }
+  bool empty() const { return places_.empty(); }
 
  private:
-  std::vector<Field> fields_;
+  /// Where a field is in wire_.
+  struct Place {
+    std::size_t at;
+    std::size_t name;
+    std::size_t value;
+    std::size_t size() const { return name + value + 4; }
+  };
+  std::string_view name(std::size_t i) const { return {wire_.data() + places_[i].at, places_[i].name}; }
+  std::string_view value(std::size_t i) const {
+    return {wire_.data() + places_[i].at + places_[i].name + 2, places_[i].value};
+  }
+  std::string wire_;
+  std::vector<Place> places_;
 };
 
 /// Equal without regard to ASCII case.

@@ -10,11 +10,29 @@ TEST(Headers, KeepOrderAndIgnoreCase) {
   headers.add("accept", "b");
   EXPECT_EQ(headers.get("ACCEPT"), "a");
   EXPECT_EQ(headers.count("Accept"), 2u);
-  EXPECT_EQ(headers.begin()->first, "Accept");
+  EXPECT_EQ((*headers.begin()).first, "Accept");
   headers.set("aCCept", "c");
   EXPECT_EQ(headers.all("accept"), std::vector<std::string_view>{"c"});
   EXPECT_FALSE(headers.contains("X-Two"));
   EXPECT_EQ(headers.get("X-Two"), "");
+}
+
+TEST(Headers, AreKeptAsTheyGoOverTheWire) {
+  Headers headers{{"A", "1"}, {"Vary", "x"}, {"B", ""}, {"vary", "yy"}, {"C", "3"}};
+  EXPECT_EQ(headers.wire(), "A: 1\r\nVary: x\r\nB: \r\nvary: yy\r\nC: 3\r\n");
+  headers.set("VARY", "z");
+  EXPECT_EQ(headers.wire(), "A: 1\r\nB: \r\nC: 3\r\nVARY: z\r\n");
+  EXPECT_EQ(headers.get("a"), "1");
+  EXPECT_EQ(headers.find("b"), "");
+  EXPECT_EQ(headers.get("c"), "3");
+  EXPECT_EQ(headers.get("vary"), "z");
+  std::string seen;
+  for (const auto& [name, value] : headers) seen.append(name).append("=").append(value).append(";");
+  EXPECT_EQ(seen, "A=1;B=;C=3;VARY=z;");
+  headers.erase("a");
+  headers.erase("c");
+  EXPECT_EQ(headers.wire(), "B: \r\nVARY: z\r\n");
+  EXPECT_EQ(headers.size(), 2u);
 }
 
 TEST(Headers, FindTokensInLists) {

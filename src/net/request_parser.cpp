@@ -130,7 +130,7 @@ std::expected<void, Refusal> RequestParser::check_header() {
     if (codings.size() > 1 || !iequals(codings[0], "chunked"))
       return refuse(501, "http.transfer_encoding", "The only transfer coding understood here is chunked.");
   }
-  if (const auto* expectation = headers.find("Expect"); expectation && request_.version == 11) {
+  if (const auto expectation = headers.find("Expect"); expectation && request_.version == 11) {
     if (!iequals(*expectation, "100-continue"))
       return refuse(417, "http.expectation", "The only expectation met here is 100-continue.");
     wants_continue_ = !is_done();

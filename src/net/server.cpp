@@ -383,11 +383,16 @@ struct HttpServer::Impl {
 
   std::string head_of(const Response& response, std::optional<std::size_t> length, int version, bool keep) {
     std::string head;
-    head.reserve(256);
+    head.reserve(response.headers.wire().size() + 256);
     head.append("HTTP/1.1 ").append(fmt::format_int(response.status).c_str());
     head.append(" ").append(reason_phrase(response.status)).append("\r\nDate: ").append(date()).append("\r\n");
-    for (const auto& [name, value] : response.headers)
-      if (!is_servers_business(name)) head.append(name).append(": ").append(value).append("\r\n");
+    if (std::none_of(response.headers.begin(), response.headers.end(),
+                     [](const auto& field) { return is_servers_business(field.first); })) {
+      head.append(response.headers.wire());
+    } else {
+      for (const auto& [name, value] : response.headers)
+        if (!is_servers_business(name)) head.append(name).append(": ").append(value).append("\r\n");
+    }
     const bool bodiless = response.status == 204 || response.status == 304;
     if (length && !bodiless) head.append("Content-Length: ").append(fmt::format_int(*length).c_str()).append("\r\n");
     if (!length && !bodiless && version == 11) head.append("Transfer-Encoding: chunked\r\n");

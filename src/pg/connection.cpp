@@ -173,11 +173,6 @@ bool Connection::idle() const {
   return handle_ && segments_.empty() && !copying_ && PQtransactionStatus(handle_.get()) == PQTRANS_IDLE;
 }
 
-std::chrono::milliseconds Connection::oldest_age() const {
-  if (segments_.empty()) return std::chrono::milliseconds(0);
-  return std::chrono::duration_cast<std::chrono::milliseconds>(segments_.front()->since_sent.elapsed());
-}
-
 std::uint64_t Connection::key_of(const Sql& sql, const WireParams& wire) {
   std::uint64_t key = sql.hash();
   // The same text with other parameter types is another statement.
@@ -242,6 +237,8 @@ std::shared_ptr<Segment> Connection::send(std::span<const Control> before, std::
     return segment;
   }
   PGconn* const pg = handle_.get();
+  segment->expected.reserve(before.size() + queries.size() + after.size());
+  segment->rows.reserve(queries.size());
   const auto send_control = [&](const Control& control) {
     wire_.assign(control.params);
     segment->expected.push_back({Segment::Step::kControl, 0, {}});

@@ -78,7 +78,7 @@ struct Segment {
   };
   std::vector<Expected> expected;
   std::size_t at = 0;
-  Stopwatch since_sent;
+  Deadline::Steady::time_point sent = Deadline::Steady::now();
 
   std::vector<Rows> rows;  ///< of the queries
   std::vector<Rows> control_rows;
@@ -113,8 +113,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool idle() const;
   bool in_flight() const { return !segments_.empty() || copying_; }
   std::size_t depth() const { return segments_.size(); }
-  /// How long the oldest segment has been waiting for its answer.
-  std::chrono::milliseconds oldest_age() const;
+  /// Since when the oldest segment has been waiting for its answer; the end of time when there is none.
+  Deadline::Steady::time_point waiting_since() const {
+    return segments_.empty() ? Deadline::Steady::time_point::max() : segments_.front()->sent;
+  }
   /// For PQcancel on another thread; null when closed.
   PGcancel* make_cancel() const { return handle_ ? PQgetCancel(handle_.get()) : nullptr; }
   std::uint64_t prepared_total() const { return prepared_total_; }

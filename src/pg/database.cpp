@@ -153,7 +153,8 @@ asio::awaitable<Result<std::vector<Rows>>> Database::read_many(Scope scope, std:
   const auto controls = opening(scope);
   bool repeated = false;
   while (true) {
-    PHX_CO_TRY(const auto connection, co_await pool.pick(deadline));
+    auto connection = pool.pick_now();
+    if (!connection) { PHX_CO_TRY(connection, co_await pool.pick(deadline)); }
     const Stopwatch stopwatch;
     const auto segment = connection->send(controls, queries);
     const auto waited = co_await connection->wait(segment, deadline);

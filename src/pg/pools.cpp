@@ -73,17 +73,30 @@ SharedPool::SharedPool(PoolContext context, Role role, int size)
                                          "Requests turned away for want of a connection",
                                          labels_of(role, Kind::kShared))) {}
 
+void SharedPool::close_stalled() {
+  // A connection whose server does not answer at all would hold its requests until their deadlines, for ever.
+  const auto too_long_ago = Deadline::Steady::now() - context_.options.shared_stall;
+  for (std::size_t i = connections_.size(); i-- > 0;)
+    if (connections_[i]->waiting_since() < too_long_ago) std::shared_ptr(connections_[i])->close();  // takes itself out
+}
+
+std::shared_ptr<Connection> SharedPool::least_loaded() {
+  if (closing_) return nullptr;
+  close_stalled();
+  const auto best = std::ranges::min_element(connections_, {}, [](const auto& one) { return one->depth(); });
+  if (best == connections_.end() || (*best)->depth() > 0) grow();
+  return best == connections_.end() ? nullptr : *best;
+}
+
+std::shared_ptr<Connection> SharedPool::pick_now() {
+  auto best = least_loaded();
+  return best && best->depth() < context_.options.shared_depth ? std::move(best) : nullptr;
+}
+
 asio::awaitable<Result<std::shared_ptr<Connection>>> SharedPool::pick(Deadline deadline) {
   const auto limit = deadline.within(context_.options.pool_wait);
   while (!closing_) {
-    // A connection whose server does not answer at all would hold its requests until their deadlines, for ever.
-    for (const auto& connection : std::vector(connections_))
-      if (connection->oldest_age() > context_.options.shared_stall) connection->close();
-    std::shared_ptr<Connection> best;
-    for (const auto& connection : connections_)
-      if (!best || connection->depth() < best->depth()) best = connection;
-    if (!best || best->depth() > 0) grow();
-    if (best) {
+    if (const auto best = least_loaded()) {
       if (best->depth() < context_.options.shared_depth) co_return best;
       exhausted_.add();
       co_return unavailable("pg.pool_exhausted", "every shared connection has its full depth in flight");

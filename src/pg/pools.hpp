@@ -51,11 +51,14 @@ class SharedPool {
   SharedPool(PoolContext context, Role role, int size);
 
   bool enabled() const { return size_ > 0; }
-  /// The least loaded connection.
+  /// The least loaded connection when that needs no waiting; else null, and pick() waits or says why not.
+  std::shared_ptr<Connection> pick_now();
   asio::awaitable<Result<std::shared_ptr<Connection>>> pick(Deadline deadline);
   void close();
 
  private:
+  std::shared_ptr<Connection> least_loaded();
+  void close_stalled();
   void grow();
   asio::awaitable<void> open_one();
   void closed(Connection& connection);
