@@ -1,12 +1,21 @@
 // Bad input gets a typed error that names the field, and creates nothing; the same request twice is one request.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { after, before, test } from 'node:test';
-import { RawConnection, World, patience, refusal, sleep, until } from './harness.mjs';
+import { RawConnection, World, patience, refusal, until } from './harness.mjs';
 
 let world;
 let acme;
 let other;
 let foreign;
+let hostPort;  // which theirs has
+
+const freePort = () => new Promise((resolve) => {
+  const probe = net.createServer().listen(0, '127.0.0.1', () => {
+    const { port } = probe.address();
+    probe.close(() => resolve(port));
+  });
+});
 
 before(async () => {
   world = await World.start();
@@ -14,16 +23,17 @@ before(async () => {
   other = await world.createTenant('globex');
   await world.setQuotas(acme.id, { vcpus: 4, memory_mib: 1024, instances: 3, storage_gib: 10 });
   // The machines here never need a host: it is what the API stores that counts.
-  foreign = await world.createMachine('globex', 'theirs');
-  // What is compared has to stand still: the boot is the last thing that happens here, and its event comes a moment later.
+  hostPort = await freePort();
+  foreign = await world.createMachine('globex', 'theirs', { input: { portForwards: [{ hostPort, guestPort: 80 }] } });
+  // What is compared has to stand still: the boot is the last thing that happens here. Events come in order, so that of
+  // a tenant made after the boot comes last.
   await until('their guest to have booted', async () => (await world.machine('globex', foreign.id)).bootedAt);
-  let cursor;
-  await until('the last event', async () => {
-    const before = cursor;
-    await sleep(1000);
-    cursor = (await everything()).acme.eventCursor;
-    return cursor === before;
-  });
+  const { eventCursor } = await world.graphql('{ eventCursor }');
+  const live = await world.subscribeTo();
+  const tenants = live.subscribe('subscription($after: String) { tenantChanged(after: $after) { node { name } } }', { after: eventCursor });
+  await world.createTenant('last');
+  await until('the last event', () => tenants.items.some(({ node }) => node?.name === 'last'));
+  live.close();
 }, { timeout: patience });
 after(() => world?.close(), { timeout: patience });
 
@@ -68,6 +78,12 @@ const kBadMachines = [
 for (const [what, input, code, field] of kBadMachines)
   test(`a machine with ${what}`, { timeout: patience }, () => refused({ code, field }, () => create(input)));
 
+test('a machine with a port of the host that another tenant has', { timeout: patience }, async () => {
+  const free = await freePort();
+  const forward = (port) => ({ hostPort: port, guestPort: 80 });
+  await refused({ code: 'CONFLICT', reason: 'vm.port_taken', field: 'input.portForwards[1].hostPort' },
+                () => create({ portForwards: [forward(free), forward(hostPort)] }));
+});
 test('a machine without a tenant', () => refused({ code: 'VALIDATION_ERROR', reason: 'tenant.required' }, () => create({}, { tenant: undefined })));
 test('values of a wrong type name the variable', async () => {
   const before = await everything();
