@@ -92,6 +92,8 @@ class Compilation {
       : api_(api), execution_(execution), role_(role), limits_(limits) {}
 
   Plan plan;
+  /// False when the plan holds values of arguments elsewhere than in parameters.
+  bool bindable = true;
 
   /// The fields below `group` of the rows of `alias`.
   Result<void> object(StatementBuilder& sql, Level& level, const std::string& alias, const TableType& table,
@@ -151,6 +153,7 @@ class Compilation {
       const auto* text = group.arguments.if_contains(name);
       if (!text || !text->is_string()) continue;
       PHX_TRY(Cursor cursor, decode_cursor(shape.order, std::string_view(text->as_string()), name));
+      sql.field = &group;
       also(page.conditions, keyset(sql, level.alias, shape.order, cursor, after));
       (after ? shape.after : shape.before) = true;
     }
@@ -244,6 +247,7 @@ class Compilation {
     if (!correlation_column.empty()) also(out, fmt::format("{}.{} = {}", alias, correlation_column, parent_id));
     also(out, visible_rows(sql, table, alias, role_));
     if (const auto* filter = group.arguments.if_contains("filter"); filter && filter->is_object()) {
+      sql.field = &group;
       PHX_TRY(std::string made,
               FilterCompiler(api_, role_, sql, limits_.filter).conditions(table, alias, filter->as_object()));
       also(out, made);
@@ -276,6 +280,8 @@ class Compilation {
         }
       }
       if (refused) {
+        // Another value may be none to refuse; a role stays as it is.
+        bindable = bindable && refused->reason() == "auth.forbidden";
         item = Item();
         item.kind = Item::Kind::kError;
         item.group = &field;
@@ -364,6 +370,7 @@ class Compilation {
         for (const std::string& column : meaning.resolver->needed_columns)
           use.columns.push_back(level.add(level.column(alias, column)));
         plan.resolvers.push_back(std::move(use));
+        bindable = bindable && field.field->arguments.empty();
         return {};
       }
       default: return internal_error("api.compiler", "unexpected meaning of " + field.field->name);
@@ -385,10 +392,12 @@ class Compilation {
     for (ConnectionShape::Part& part : shape.parts) {
       if (!part.is_aggregate() || part.error) continue;
       auto text = aggregate(sql, field, *meaning.target, meaning.column, parent, part);
-      if (text)
+      if (text) {
         part.column = level.add("array(" + *text + ")");
-      else
+      } else {
+        bindable = false;
         part.error = std::move(text.error());
+      }
     }
     level.nested = true;
     return {};
@@ -397,6 +406,7 @@ class Compilation {
   Result<std::string> computed(StatementBuilder& sql, Level& level, const std::string& alias,
                                const FieldMeaning& meaning, const FieldGroup& field) {
     std::vector<std::string> values;
+    sql.field = &field;
     for (const std::string& column : meaning.columns) values.push_back(level.column(alias, column));
     for (const graphql::InputValue& argument : field.field->arguments) {
       const ColumnKind kind = argument_kind(*argument.type.named());
@@ -458,7 +468,10 @@ class Compilation {
     }
     if (name == "aggregate" || name == "groups") {
       made.kind = name == "aggregate" ? Part::kAggregate : Part::kGroups;
-      if (part.error) made.error = Error(Code::kInvalidArgument, "graphql.argument", part.error->message);
+      if (part.error) {
+        bindable = false;
+        made.error = Error(Code::kInvalidArgument, "graphql.argument", part.error->message);
+      }
       return {};
     }
     made.kind = Part::kTypename;
@@ -558,17 +571,32 @@ class Compilation {
                             const Cursor& cursor, bool after) {
     std::vector<std::string> columns;
     std::vector<std::string> values;
+    // Of the cursor that another request gives: its key at that place, or its id.
+    const auto bind = [of = sql.field, order, after](std::optional<std::size_t> key) -> Binder {
+      return [=](const Arguments& arguments, pg::Params& to) -> Status {
+        const std::string_view name = after ? "after" : "before";
+        const json::value* text = arguments.at(*of, name);
+        if (!text || !text->is_string()) return internal_error("api.compiler", "no cursor");
+        PHX_TRY(Cursor now, decode_cursor(order, std::string_view(text->as_string()), name));
+        if (key)
+          StatementBuilder::add_key(to, order.order->keys[*key].kind, now.keys[*key]);
+        else
+          to.add(now.id);
+        return {};
+      };
+    };
     bool id = false;
     if (order.order)
       for (std::size_t i = 0; i < order.order->keys.size(); ++i) {
         const OrderKey& key = order.order->keys[i];
         columns.push_back(alias + "." + key.column);
-        values.push_back(sql.key(key.kind, cursor.keys[i]));
+        values.push_back(sql.key(key.kind, cursor.keys[i], bind(i)));
         id = id || key.column == "id";
       }
     if (!id) {
       columns.push_back(alias + ".id");
-      values.push_back(sql.param(cursor.id));
+      const std::string_view bytes(reinterpret_cast<const char*>(cursor.id.bytes.data()), cursor.id.bytes.size());
+      values.push_back(sql.key(ColumnKind::kId, bytes, bind(std::nullopt)));
     }
     return fmt::format("({}) {} ({})", fmt::join(columns, ", "), order.descending == after ? "<" : ">",
                        fmt::join(values, ", "));
@@ -588,11 +616,14 @@ Result<Plan> Compiler::connection(const FieldGroup& group) const {
   const TableType& table = *api_.meaning(*group.field).target;
   Compilation work(api_, execution_, role_, limits_);
   work.plan.group = &group;
-  work.plan.connection = std::make_unique<ConnectionShape>();
+  work.plan.connection = std::make_shared<ConnectionShape>();
+  Binders binders;
   StatementBuilder sql;
   PHX_TRY(auto made, work.connection(sql, group, table, "", "", *work.plan.connection, 1));
-  if (!made.text.empty())
+  if (!made.text.empty()) {
     work.plan.rows = pg::Query{pg::Sql::dynamic(statement_name(table), std::move(made.text)), std::move(sql.params)};
+    binders.rows = std::move(sql.binders);
+  }
   work.plan.types.merge(sql.types);
   if (made.wants_count) {
     StatementBuilder counting;
@@ -600,12 +631,14 @@ Result<Plan> Compiler::connection(const FieldGroup& group) const {
     work.plan.types.merge(counting.types);
     work.plan.count =
         pg::Query{pg::Sql::dynamic(statement_name(table) + ".count", std::move(text)), std::move(counting.params)};
+    binders.count = std::move(counting.binders);
   }
   for (ConnectionShape::Part& part : work.plan.connection->parts) {
     if (!part.is_aggregate() || part.error) continue;
     StatementBuilder reading;
     auto text = work.aggregate(reading, group, table, "", "", part);
     if (!text) {
+      work.bindable = false;
       part.error = std::move(text.error());
       continue;
     }
@@ -613,35 +646,67 @@ Result<Plan> Compiler::connection(const FieldGroup& group) const {
     part.extra = static_cast<int>(work.plan.extras.size());
     work.plan.extras.push_back(
         {pg::Sql::dynamic(statement_name(table) + ".aggregate", std::move(*text)), std::move(reading.params)});
+    binders.extras.push_back(std::move(reading.binders));
   }
+  if (work.bindable) work.plan.binders = std::make_shared<const Binders>(std::move(binders));
   return std::move(work.plan);
 }
 
 Result<Plan> Compiler::by_id(const FieldGroup& group) const {
-  auto id = Uuid::parse(std::string_view(group.arguments.at("id").as_string()));
-  if (!id) return invalid_argument("uuid.malformed", "id", "An id is a UUID of 36 characters.");
-  return by_ids(group, *api_.meaning(*group.field).target, {*id});
+  return rows(group, *api_.meaning(*group.field).target, 1,
+              [&](StatementBuilder& sql, const std::string& alias) -> Result<std::string> {
+                sql.field = &group;
+                PHX_TRY(std::string id, sql.value(ColumnKind::kId, group.arguments.at("id"), "id"));
+                return fmt::format("{}.id = {}", alias, id);
+              });
 }
 
 Result<Plan> Compiler::by_ids(const FieldGroup& group, const TableType& table, std::vector<Uuid> ids) const {
+  return rows(group, table, std::max<std::size_t>(ids.size(), 1),
+              [&](StatementBuilder& sql, const std::string& alias) -> Result<std::string> {
+                return ids.size() == 1 ? fmt::format("{}.id = {}", alias, sql.param(ids[0]))
+                                       : fmt::format("{}.id = any({})", alias, sql.param(ids));
+              });
+}
+
+Result<Plan> Compiler::rows(
+    const FieldGroup& group, const TableType& table, std::uint64_t expected,
+    const std::function<Result<std::string>(StatementBuilder&, const std::string& alias)>& which) const {
   Compilation work(api_, execution_, role_, limits_);
   if (table.min_role > role_) return role_required(table.name, table.min_role);
   work.plan.group = &group;
-  work.plan.object = std::make_unique<ObjectShape>();
+  work.plan.object = std::make_shared<ObjectShape>();
   StatementBuilder sql;
   Level level{.alias = sql.alias()};
   work.plan.id_column = level.add(level.column(level.alias, "id"));
-  const std::uint64_t rows = std::max<std::size_t>(ids.size(), 1);
-  PHX_CHECK(work.spend(rows));
-  PHX_CHECK(work.object(sql, level, level.alias, table, group, *work.plan.object, rows));
+  PHX_CHECK(work.spend(expected));
+  PHX_CHECK(work.object(sql, level, level.alias, table, group, *work.plan.object, expected));
   Page page{.table = &table};
-  page.conditions = ids.size() == 1 ? fmt::format("{}.id = {}", level.alias, sql.param(ids[0]))
-                                    : fmt::format("{}.id = any({})", level.alias, sql.param(ids));
+  PHX_TRY(page.conditions, which(sql, level.alias));
   also(page.conditions, visible_rows(sql, table, level.alias, role_));
   work.plan.types.merge(sql.types);
   work.plan.rows =
       pg::Query{pg::Sql::dynamic(statement_name(table), render(level, page, false)), std::move(sql.params)};
+  if (work.bindable) {
+    Binders binders;
+    binders.rows = std::move(sql.binders);
+    work.plan.binders = std::make_shared<const Binders>(std::move(binders));
+  }
   return std::move(work.plan);
+}
+
+Result<Plan> rebind(const Plan& plan, const Arguments& arguments) {
+  const auto bind = [&](const std::vector<Binder>& binders, pg::Query& query) -> Status {
+    pg::Params params;
+    for (const Binder& each : binders) PHX_CHECK(each(arguments, params));
+    query.params = std::move(params);
+    return {};
+  };
+  Plan out = plan;
+  if (out.rows) PHX_CHECK(bind(plan.binders->rows, *out.rows));
+  if (out.count) PHX_CHECK(bind(plan.binders->count, *out.count));
+  for (std::size_t i = 0; i < out.extras.size(); ++i) PHX_CHECK(bind(plan.binders->extras[i], out.extras[i]));
+  return out;
 }
 
 }  // namespace phx::api

@@ -14,6 +14,7 @@
 /// Errors: "limit.page_size", "limit.cost", "limit.filter", "limit.groups", "page.ends", "cursor.malformed",
 /// "cursor.mismatch", "filter.value", "uuid.malformed", "auth.forbidden".
 
+#include <functional>
 #include <span>
 
 #include "api/context.hpp"
@@ -47,10 +48,17 @@ class Compiler {
   Result<Plan> by_ids(const graphql::FieldGroup& group, const TableType& table, std::vector<Uuid> ids) const;
 
  private:
+  Result<Plan> rows(const graphql::FieldGroup& group, const TableType& table, std::uint64_t expected,
+                    const std::function<Result<std::string>(StatementBuilder&, const std::string& alias)>& which) const;
+
   const ApiSchema& api_;
   const graphql::Execution& execution_;
   Role role_;
   CompileLimits limits_;
 };
+
+/// The plan with the values of other arguments of the same shape: what is null, which enum values and booleans, the
+/// sizes of pages and of lists of objects are equal. The plan must have binders. Errors: those of its values.
+Result<Plan> rebind(const Plan& plan, const Arguments& arguments);
 
 }  // namespace phx::api

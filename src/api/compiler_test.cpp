@@ -72,6 +72,14 @@ std::string readable(std::string_view sql) {
   return out;
 }
 
+/// Types and bytes of all parameters.
+std::string bytes(const pg::Params& params) {
+  std::string out;
+  for (const auto& value : params.values())
+    out += fmt::format("{}:{}\n", value.type, value.length < 0 ? "null" : std::string(params.bytes(value)));
+  return out;
+}
+
 struct Golden {
   const char* name;
   const char* query;
@@ -95,6 +103,12 @@ TEST_P(CompilerGolden, SqlIsAsCommitted) {
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path) << text;
   }
+  // Bound to its own values, it is what it was.
+  ASSERT_TRUE(compiled.plan->binders);
+  const auto again = rebind(*compiled.plan, Arguments(*compiled.execution));
+  ASSERT_TRUE(again) << again.error().to_string();
+  if (again->rows) EXPECT_EQ(bytes(again->rows->params), bytes(compiled.plan->rows->params));
+  if (again->count) EXPECT_EQ(bytes(again->count->params), bytes(compiled.plan->count->params));
   std::ostringstream committed;
   committed << std::ifstream(path).rdbuf();
   EXPECT_EQ(committed.str(), text) << "rewrite with PHX_UPDATE_GOLDEN=1";
@@ -141,6 +155,54 @@ TEST(Compiler, EqualShapesWithOtherValuesGiveEqualSql) {
   const auto text = [](const std::string& query) { return std::string(compile(query).plan->rows->sql.text()); };
   EXPECT_EQ(text("{ ships(first: 5, filter: {name: {eq: \"a\"}}) { nodes { id } } }"),
             text("{ ships(first: 9, filter: {name: {eq: \"b\"}}) { nodes { id } } }"));
+}
+
+TEST(Compiler, OnePlanTakesTheValuesOfOthers) {
+  const char* const query =
+      "query($f: ShipFilter, $after: String) { ships(first: 3, filter: $f, after: $after, orderBy: LAUNCHED_AT) { "
+      "nodes { name crates(filter: {label: {startsWith: \"a\"}}) { totalCount } } totalCount } }";
+  const auto variables = [](const std::string& name, int tonnage, int port, const std::string& ids, int day) {
+    const TableType& ship = *world().api->table("Ship");
+    std::string launched(8, '\0');
+    launched[7] = static_cast<char>(day);
+    const std::vector<std::string_view> keys{launched};
+    const std::string cursor =
+        encode_cursor({&ship, ship.order("LAUNCHED_AT"), false}, std::string(16, static_cast<char>(day)), keys);
+    return fmt::format(
+        R"({{"after": "{}", "f": {{"name": {{"contains": "{}", "eqAnyCase": "{}"}}, "tonnage": {{"gt": {}}}, "or": )"
+        R"([{{"homeId": {{"eq": "00000000-0000-7000-8000-00000000000{}"}}}}, {{"nickname": {{"in": [{}]}}}}], )"
+        R"("launchedAt": {{"lt": "2026-01-0{}T00:00:00Z"}}}}}})",
+        cursor, name, name, tonnage, port, ids, day);
+  };
+  const std::string one = variables("a_b", 1, 1, "\"x\"", 1);
+  const std::string other = variables("100%", -7, 2, "\"y\", \"z\", \"\"", 2);
+  const Compiled first = compile(query, one);
+  const Compiled second = compile(query, other);
+  ASSERT_TRUE(first.plan && second.plan && first.plan->binders);
+  ASSERT_NE(bytes(first.plan->rows->params), bytes(second.plan->rows->params));
+  const graphql::Execution execution = first.execution->with_variables_of(*second.execution);
+  const auto bound = rebind(*first.plan, Arguments(execution));
+  ASSERT_TRUE(bound) << bound.error().to_string();
+  EXPECT_EQ(bound->rows->sql.text(), second.plan->rows->sql.text());
+  EXPECT_EQ(bytes(bound->rows->params), bytes(second.plan->rows->params));
+  EXPECT_EQ(bytes(bound->count->params), bytes(second.plan->count->params));
+  EXPECT_EQ(bound->connection, first.plan->connection);
+
+  const Compiled wrong = compile(query, variables("a", 1, 1, "\"\"", 1));
+  auto broken = boost::json::parse(one).as_object();
+  broken["f"].as_object()["launchedAt"].as_object()["lt"] = "yesterday";
+  const auto execution_of_broken = graphql::Execution::prepare(world().api->schema(), *first.document, {}, broken);
+  ASSERT_TRUE(execution_of_broken);
+  const auto refused = rebind(*wrong.plan, Arguments(first.execution->with_variables_of(*execution_of_broken)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason(), "filter.value");
+}
+
+TEST(Compiler, PlansThatHoldValuesElsewhereServeNobodyElse) {
+  EXPECT_TRUE(compile("{ ships { nodes { heading { degrees } } } }").plan->binders);
+  EXPECT_TRUE(compile("{ ships { nodes { orders } } }").plan->binders) << "what a role may not read it never may";
+  EXPECT_FALSE(
+      compile("{ ports { nodes { ships(filter: {homeId: {eq: \"nonsense\"}}) { totalCount } } } }").plan->binders);
 }
 
 TEST(Compiler, PageSizesAreLimited) {

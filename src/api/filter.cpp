@@ -8,28 +8,6 @@ namespace {
 namespace json = boost::json;
 using Kind = FieldMeaning::Kind;
 
-/// A pattern that matches this text and nothing else.
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '%' || c == '_' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
-/// PostgreSQL's texts hold every character but this one.
-bool holds_nul(const json::value& value) {
-  if (value.is_string()) return std::string_view(value.as_string()).find('\0') != std::string_view::npos;
-  if (value.is_array())
-    for (const json::value& item : value.as_array())
-      if (holds_nul(item)) return true;
-  if (value.is_object())
-    for (const auto& member : value.as_object())
-      if (holds_nul(member.value()) || member.key().find('\0') != std::string_view::npos) return true;
-  return false;
-}
-
 bool is_list(ColumnKind kind) {
   return kind == ColumnKind::kStringList || kind == ColumnKind::kIntList || kind == ColumnKind::kIdList;
 }
@@ -157,24 +135,22 @@ Result<std::string> FilterCompiler::compare(const std::string& column, const Fie
     if (op == "ne" && !is_list(kind)) return column + " is not null";
     return std::string();
   }
-  if (holds_nul(value)) return invalid_argument("filter.value", path, "No text of the database holds U+0000.");
   if (op == "isNull") return column + (value.as_bool() ? " is null" : " is not null");
   if (is_list(kind)) return compare_list(column, meaning, op, value, path);
   if (kind == ColumnKind::kJson) {
-    if (op == "hasKey") return fmt::format("{} ? {}", column, sql_.param(std::string_view(value.as_string())));
-    PHX_TRY(std::string part, sql_.value(kind, value, path));
-    return fmt::format("{} @> {}", column, part);
+    PHX_TRY(std::string part, sql_.value(op == "hasKey" ? ColumnKind::kString : kind, value, path));
+    return fmt::format("{} {} {}", column, op == "hasKey" ? "?" : "@>", part);
   }
-  if (op == "eqAnyCase")
-    return fmt::format("lower({}) = lower({})", column, sql_.param(std::string_view(value.as_string())));
+  if (op == "eqAnyCase") {
+    PHX_TRY(std::string text, sql_.value(kind, value, path));
+    return fmt::format("lower({}) = lower({})", column, text);
+  }
   if (op == "contains" || op == "startsWith" || op == "endsWith") {
-    std::string pattern = escaped(std::string_view(value.as_string()));
-    if (op != "startsWith") pattern.insert(0, 1, '%');
-    if (op != "endsWith") pattern += '%';
-    return fmt::format("{} ilike {}", column, sql_.param(pattern));
+    PHX_TRY(std::string pattern, sql_.pattern(value, op != "startsWith", op != "endsWith", path));
+    return fmt::format("{} ilike {}", column, pattern);
   }
   if (op == "in") {
-    PHX_TRY(std::string list, sql_.list(kind, value.as_array(), path));
+    PHX_TRY(std::string list, sql_.list(kind, value, path));
     return fmt::format("{} = any({})", column, list);
   }
   PHX_TRY(std::string operand, sql_.value(kind, value, path));
@@ -195,7 +171,7 @@ Result<std::string> FilterCompiler::compare_list(const std::string& column, cons
     PHX_TRY(std::string item, sql_.value(item_kind(kind), value, path));
     return fmt::format("{} = any({})", item, column);
   }
-  PHX_TRY(std::string items, sql_.list(kind, value.as_array(), path));
+  PHX_TRY(std::string items, sql_.list(kind, value, path));
   if (op == "hasAny") return fmt::format("{} && {}", column, items);
   if (op == "hasAll") return fmt::format("{} @> {}", column, items);
   return internal_error("api.compiler", "unknown operator " + std::string(op));

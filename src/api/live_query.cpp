@@ -248,17 +248,18 @@ asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::messages(engine::EventBa
 GraphqlService::Opened GraphqlService::open(asio::any_io_executor executor, RequestContext context,
                                             GraphqlRequest request) {
   const std::string request_id = context.request_id;
-  auto document = documents_.find(request.query);
-  if (!document)
-    return std::unexpected(request_errors(std::move(document.error()), request_id, Code::kInvalidArgument));
+  auto known = cache_.documents().find(request.query);
+  if (!known) return std::unexpected(request_errors(std::move(known.error()), request_id, Code::kInvalidArgument));
   std::optional<std::string_view> name;
   if (request.operation_name) name = *request.operation_name;
-  auto prepared = Execution::prepare(services_.api.schema(), **document, name, request.variables);
+  auto prepared =
+      Execution::prepare(services_.api.schema(), *known->document, name, request.variables, known->literals);
   if (!prepared)
     return std::unexpected(request_errors(std::move(prepared.error()), request_id, Code::kInvalidArgument));
   const auto refuse = [&](const Error& error) {
     return std::unexpected(request_errors({to_graphql_error(error, request_id)}, request_id, error.code()));
   };
+  prepared->relocate(known->relocation);
   const Execution& execution = *prepared;
   const auto fields = execution.root_fields();
   if (!fields) return std::unexpected(request_errors({fields.error()}, request_id, Code::kInvalidArgument));
@@ -318,11 +319,11 @@ GraphqlService::Opened GraphqlService::open(asio::any_io_executor executor, Requ
                                 role_name(context.role), personal ? context.principal.user_id.to_string() : "",
                                 request.operation_name.value_or(""), engine::canonical_json(variables), request.query);
   std::shared_ptr<LiveGroup> group;
-  if (const auto known = live_groups_.find(key); known != live_groups_.end()) group = known->second.lock();
+  if (const auto same = live_groups_.find(key); same != live_groups_.end()) group = same->second.lock();
   if (!group) {
     // An Execution may be moved: its fields live on the heap.
-    group =
-        std::make_shared<LiveGroup>(*this, executor, std::move(context), std::move(*document), std::move(*prepared));
+    group = std::make_shared<LiveGroup>(*this, executor, std::move(context), std::move(known->document),
+                                        std::move(*prepared));
     group->field = &group->execution.root_fields()->front();
     group->target = meaning.target;
     group->types = std::move(types);

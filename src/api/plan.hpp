@@ -15,6 +15,7 @@
 
 #include "api/assembly.hpp"
 #include "api/cursor.hpp"
+#include "api/statement.hpp"
 #include "base/error.hpp"
 #include "graphql/execute.hpp"
 #include "pg/database.hpp"
@@ -104,19 +105,30 @@ struct ResolverUse {
   std::vector<int> columns;
 };
 
+/// How a plan's parameters are made from the arguments of other requests.
+struct Binders {
+  std::vector<Binder> rows;
+  std::vector<Binder> count;
+  std::vector<std::vector<Binder>> extras;
+};
+
+/// Copies share what never changes.
 struct Plan {
   const graphql::FieldGroup* group = nullptr;
   std::optional<pg::Query> rows;   ///< none when only counts are wanted
   std::optional<pg::Query> count;  ///< totalCount of a root connection
   std::vector<pg::Query> extras;   ///< its aggregates
   /// One of the two: the page of a root connection, or the shape of each row.
-  std::unique_ptr<ConnectionShape> connection;
-  std::unique_ptr<ObjectShape> object;
+  std::shared_ptr<ConnectionShape> connection;
+  std::shared_ptr<ObjectShape> object;
   int id_column = -1;  ///< of plain rows: which row is which
   std::vector<ResolverUse> resolvers;
   std::uint64_t cost = 0;  ///< rows that may be touched, by page sizes
   /// Names of the types whose rows the plan reads: an event about any of them may change the answer.
   std::set<std::string, std::less<>> types;
+  /// Null when the plan holds more of the arguments' values than its parameters: what was refused because of one, and
+  /// arguments of computed fields.
+  std::shared_ptr<const Binders> binders;
 };
 
 /// One run of a plan, which itself never changes: the values of computed fields between reading and encoding.

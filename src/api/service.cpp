@@ -17,8 +17,6 @@
 #include "base/metrics.hpp"
 #include "engine/audit.hpp"
 #include "engine/idempotency.hpp"
-#include "graphql/parser.hpp"
-#include "graphql/validate.hpp"
 
 namespace phx::api {
 namespace {
@@ -44,63 +42,19 @@ Result<std::shared_ptr<const Plan>> shared(Result<Plan> plan) {
   return std::make_shared<const Plan>(std::move(*plan));
 }
 
+/// Documents are held to one set of limits.
+PlanCache::Limits cache_limits(const GraphqlService::Limits& limits) {
+  PlanCache::Limits out = limits.cache;
+  out.documents.document = limits.document;
+  return out;
+}
+
 }  // namespace
-
-// ---------------------------------------------------------------- documents
-
-DocumentCache::Found DocumentCache::find(const std::string& text) {
-  if (const auto it = index_.find(text); it != index_.end()) {
-    entries_.splice(entries_.begin(), entries_, it->second);
-    return it->second->document;
-  }
-  auto parsed = graphql::parse_document(text, limits_.parse_limits());
-  if (!parsed) {
-    const std::string_view limit = parsed.error().limit;
-    add_request_extensions(parsed.error(), limit.empty() ? "graphql.syntax" : "limit." + std::string(limit), {});
-    return std::unexpected(std::vector{std::move(parsed.error())});
-  }
-  if (Status within = check_limits(*parsed, limits_); !within)
-    return std::unexpected(std::vector{to_graphql_error(within.error(), {})});
-  auto errors = graphql::validate(schema_, *parsed);
-  if (!errors.empty()) {
-    for (GraphqlError& error : errors) add_request_extensions(error, "graphql.validation", {});
-    return std::unexpected(std::move(errors));
-  }
-  auto document = std::make_shared<const graphql::Document>(std::move(*parsed));
-  if (text.size() <= max_text_) {
-    entries_.push_front({text, document});
-    index_[entries_.front().text] = entries_.begin();
-    if (entries_.size() > max_entries_) {
-      index_.erase(entries_.back().text);
-      entries_.pop_back();
-    }
-  }
-  return document;
-}
-
-std::shared_ptr<ReadyQuery> ReadyQueries::find(const std::string& key) {
-  const auto it = index_.find(key);
-  if (it == index_.end()) return nullptr;
-  entries_.splice(entries_.begin(), entries_, it->second);
-  return it->second->query;
-}
-
-void ReadyQueries::keep(std::string key, std::shared_ptr<ReadyQuery> query) {
-  entries_.push_front({std::move(key), std::move(query)});
-  index_[entries_.front().key] = entries_.begin();
-  if (entries_.size() > max_entries_) {
-    index_.erase(entries_.back().key);
-    entries_.pop_back();
-  }
-}
 
 // ---------------------------------------------------------------- service
 
 GraphqlService::GraphqlService(Services services, Limits limits)
-    : services_(services),
-      limits_(limits),
-      documents_(services.api.schema(), limits.document, limits.cached_documents, limits.cached_document_bytes),
-      ready_(limits.ready_queries) {}
+    : services_(services), limits_(limits), cache_(services.api, cache_limits(limits), services.metrics) {}
 
 GraphqlService::~GraphqlService() = default;
 
@@ -138,9 +92,9 @@ GraphqlAnswer GraphqlService::request_errors(std::vector<GraphqlError> errors, s
 }
 
 bool GraphqlService::is_subscription(const GraphqlRequest& request) {
-  const auto document = documents_.find(request.query);
-  if (!document) return false;
-  for (const auto& operation : (*document)->operations)
+  const auto known = cache_.documents().find(request.query);
+  if (!known) return false;
+  for (const auto& operation : known->document->operations)
     if (!request.operation_name || operation.name.text == *request.operation_name)
       return operation.kind == graphql::OperationKind::kSubscription;
   return false;
@@ -150,21 +104,9 @@ asio::awaitable<GraphqlAnswer> GraphqlService::execute(RequestContext context, G
   const auto refuse = [&](Error error) {
     return request_errors({to_graphql_error(error, context.request_id)}, context.request_id, error.code());
   };
-  // The role is part of the key, since it is compiled into statements; the tenant is not, since it is their setting.
-  std::string key = fmt::format("{}\x1f{}\x1f{}\x1f{}", role_name(context.role), request.operation_name.value_or(""),
-                                request.variables.empty() ? "" : json::serialize(request.variables), request.query);
-  std::shared_ptr<ReadyQuery> ready = ready_.find(key);
-  if (!ready) {
-    auto document = documents_.find(request.query);
-    if (!document) co_return request_errors(std::move(document.error()), context.request_id, Code::kInvalidArgument);
-    std::optional<std::string_view> name;
-    if (request.operation_name) name = *request.operation_name;
-    auto execution = Execution::prepare(services_.api.schema(), **document, name, request.variables);
-    if (!execution) co_return request_errors(std::move(execution.error()), context.request_id, Code::kInvalidArgument);
-    ready = std::make_shared<ReadyQuery>(std::move(*document), std::move(*execution));
-    if (ready->execution.operation().kind == graphql::OperationKind::kQuery && key.size() <= limits_.ready_query_bytes)
-      ready_.keep(std::move(key), ready);
-  }
+  auto found = cache_.find(request.query, request.operation_name, request.variables, context.role);
+  if (!found) co_return request_errors(std::move(found.error()), context.request_id, Code::kInvalidArgument);
+  const std::shared_ptr<ReadyQuery> ready = std::move(*found);
   const Execution& execution = ready->execution;
   const graphql::OperationKind kind = execution.operation().kind;
   if (kind == graphql::OperationKind::kSubscription)
@@ -185,6 +127,7 @@ asio::awaitable<GraphqlAnswer> GraphqlService::execute(RequestContext context, G
     co_await run_mutations(context, request, execution, *fields, response);
   } else {
     const std::uint64_t cost = co_await run_query(context, *ready, *fields, response);
+    cache_.learn(ready);
     if (cost > 0) answer.cost = {.requested = cost, .limit = compile_limits(context.role).max_cost};
   }
   answer.body = response.finish();

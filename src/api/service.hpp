@@ -18,7 +18,6 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/object.hpp>
-#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,6 +31,7 @@
 #include "api/encoder.hpp"
 #include "api/limits.hpp"
 #include "api/plan.hpp"
+#include "api/plan_cache.hpp"
 #include "engine/events.hpp"
 #include "graphql/execute.hpp"
 #include "pg/database.hpp"
@@ -70,60 +70,8 @@ struct GraphqlAnswer {
   std::optional<Cost> cost;
 };
 
-/// Validated documents by their text, so that a repeated operation is neither parsed nor validated again.
-class DocumentCache {
- public:
-  DocumentCache(const graphql::Schema& schema, DocumentLimits limits, std::size_t max_entries, std::size_t max_text)
-      : schema_(schema), limits_(limits), max_entries_(max_entries), max_text_(max_text) {}
-
-  using Found = std::expected<std::shared_ptr<const graphql::Document>, std::vector<graphql::GraphqlError>>;
-  /// The document, or its syntax, limit and validation errors with their extensions (but no request id).
-  Found find(const std::string& text);
-  std::size_t size() const { return entries_.size(); }
-
- private:
-  struct Entry {
-    std::string text;
-    std::shared_ptr<const graphql::Document> document;
-  };
-  const graphql::Schema& schema_;
-  DocumentLimits limits_;
-  std::size_t max_entries_;
-  std::size_t max_text_;
-  std::list<Entry> entries_;  // most recently used first
-  std::unordered_map<std::string_view, std::list<Entry>::iterator> index_;
-};
-
 class LiveQuery;
 struct LiveGroup;
-
-/// A query with everything that follows from its text, its variables and the caller's role alone: merged fields and
-/// compiled statements. Dashboards ask the same again and again; they find it ready.
-struct ReadyQuery {
-  ReadyQuery(std::shared_ptr<const graphql::Document> of, graphql::Execution prepared)
-      : document(std::move(of)), execution(std::move(prepared)) {}
-  std::shared_ptr<const graphql::Document> document;
-  graphql::Execution execution;
-  /// By root field, compiled when it is first wanted.
-  std::vector<std::optional<Result<std::shared_ptr<const Plan>>>> plans;
-};
-
-class ReadyQueries {
- public:
-  explicit ReadyQueries(std::size_t max_entries) : max_entries_(max_entries) {}
-  /// Null when there is none.
-  std::shared_ptr<ReadyQuery> find(const std::string& key);
-  void keep(std::string key, std::shared_ptr<ReadyQuery> query);
-
- private:
-  struct Entry {
-    std::string key;
-    std::shared_ptr<ReadyQuery> query;
-  };
-  std::size_t max_entries_;
-  std::list<Entry> entries_;  // most recently used first
-  std::unordered_map<std::string_view, std::list<Entry>::iterator> index_;
-};
 
 class GraphqlService {
  public:
@@ -144,10 +92,8 @@ class GraphqlService {
     /// across all tenants; who is nobody yet reads nothing big.
     std::map<Role, std::uint64_t> cost_by_role{{Role::kNone, 1'000}, {Role::kTenantViewer, 100'000}};
     std::size_t max_mutations = 20;  ///< root fields of one operation
-    std::size_t cached_documents = 1'000;
-    std::size_t cached_document_bytes = 16 * 1024;
-    std::size_t ready_queries = 500;
-    std::size_t ready_query_bytes = 8 * 1024;  ///< text and variables
+    /// Its document limits are those above.
+    PlanCache::Limits cache;
   };
 
   explicit GraphqlService(Services services) : GraphqlService(services, Limits()) {}
@@ -161,6 +107,8 @@ class GraphqlService {
   Opened open(asio::any_io_executor executor, RequestContext context, GraphqlRequest request);
   /// True when the operation chosen is a subscription; false also for what does not parse.
   bool is_subscription(const GraphqlRequest& request);
+
+  PlanCache::Sizes cached() const { return cache_.sizes(); }
 
   /// May this request use the field? Errors: "auth.required", "tenant.required", "auth.forbidden".
   static Status authorise(const graphql::Field& field, const FieldMeaning& meaning, const RequestContext& context);
@@ -199,8 +147,7 @@ class GraphqlService {
 
   Services services_;
   Limits limits_;
-  DocumentCache documents_;
-  ReadyQueries ready_;
+  PlanCache cache_;
   /// By scope, role, operation and variables; each takes itself out when its last subscriber leaves.
   std::unordered_map<std::string, std::weak_ptr<LiveGroup>> live_groups_;
 };

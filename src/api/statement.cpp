@@ -51,32 +51,136 @@ void also(std::string& conditions, std::string_view condition) {
   conditions += condition;
 }
 
-Result<std::string> StatementBuilder::value(ColumnKind kind, const json::value& value, const std::string& path) {
+namespace {
+
+/// PostgreSQL's texts hold every character but this one.
+bool holds_nul(const json::value& value) {
+  if (value.is_string()) return std::string_view(value.as_string()).find('\0') != std::string_view::npos;
+  if (value.is_array())
+    for (const json::value& item : value.as_array())
+      if (holds_nul(item)) return true;
+  if (value.is_object())
+    for (const auto& member : value.as_object())
+      if (holds_nul(member.value()) || member.key().find('\0') != std::string_view::npos) return true;
+  return false;
+}
+
+Status add_value(pg::Params& to, ColumnKind kind, const json::value& value, const std::string& path) {
+  if (holds_nul(value)) return invalid_argument("filter.value", path, "No text of the database holds U+0000.");
   switch (kind) {
     case ColumnKind::kId: {
       PHX_TRY(Uuid id, uuid(value, path));
-      return param(id);
+      to.add(id);
+      return {};
     }
-    case ColumnKind::kInt: return param(static_cast<std::int32_t>(value.to_number<std::int64_t>()));
-    case ColumnKind::kFloat: return param(value.to_number<double>());
-    case ColumnKind::kBoolean: return param(value.as_bool());
+    case ColumnKind::kInt: to.add(static_cast<std::int32_t>(value.to_number<std::int64_t>())); return {};
+    case ColumnKind::kFloat: to.add(value.to_number<double>()); return {};
+    case ColumnKind::kBoolean: to.add(value.as_bool()); return {};
     case ColumnKind::kDateTime: {
       PHX_TRY(Instant at, instant(value, path));
-      return param(at);
+      to.add(at);
+      return {};
     }
     case ColumnKind::kDecimal: {
       PHX_TRY(std::string text, decimal(value, path));
-      params.add_numeric(text);
-      return last();
+      to.add_numeric(text);
+      return {};
     }
-    case ColumnKind::kJson: params.add_json(json::serialize(value)); return last();
-    default: {
-      const std::string_view text = value.as_string();
-      if (text.find('\0') != std::string_view::npos)
-        return invalid_argument("filter.value", path, "No text of the database holds U+0000.");
-      return param(text);
+    case ColumnKind::kJson: to.add_json(json::serialize(value)); return {};
+    default: to.add(std::string_view(value.as_string())); return {};
+  }
+}
+
+Status add_list(pg::Params& to, ColumnKind kind, const json::array& list, const std::string& path) {
+  if (list.size() > kMaxList)
+    return invalid_argument("limit.filter", path, fmt::format("A list in a filter has at most {} values.", kMaxList));
+  if (kind == ColumnKind::kId || kind == ColumnKind::kIdList) {
+    std::vector<Uuid> ids;
+    for (const auto& each : list) {
+      PHX_TRY(Uuid id, uuid(each, path));
+      ids.push_back(id);
+    }
+    to.add(ids);
+    return {};
+  }
+  if (kind == ColumnKind::kInt) {
+    std::vector<std::int64_t> numbers;
+    for (const auto& each : list) numbers.push_back(each.to_number<std::int64_t>());
+    to.add(numbers);
+    return {};
+  }
+  std::vector<std::string> texts;
+  for (const auto& each : list) {
+    if (holds_nul(each)) return invalid_argument("filter.value", path, "No text of the database holds U+0000.");
+    if (kind == ColumnKind::kDecimal) {
+      PHX_TRY(std::string text, decimal(each, path));
+      texts.push_back(std::move(text));
+    } else if (kind == ColumnKind::kIntList) {
+      texts.push_back(std::to_string(each.to_number<std::int64_t>()));
+    } else {
+      texts.emplace_back(std::string_view(each.as_string()));
     }
   }
+  to.add(texts);
+  return {};
+}
+
+/// A pattern that matches this text and nothing else.
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '%' || c == '_' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+const json::value* Arguments::at(const graphql::FieldGroup& field, std::string_view path) const {
+  auto known = std::ranges::find(known_, &field, [](const auto& each) { return each.first; });
+  if (known == known_.end()) {
+    auto made = execution_.arguments_of(field);
+    if (!made) return nullptr;
+    known = known_.emplace(known_.end(), &field, std::move(*made));
+  }
+  const json::object* object = &known->second;
+  const json::value* value = nullptr;
+  while (!path.empty()) {
+    const auto end = std::min(path.find_first_of(".["), path.size());
+    if (!object || !(value = object->if_contains(path.substr(0, end)))) return nullptr;
+    path.remove_prefix(end);
+    while (path.starts_with('[')) {
+      std::size_t index = 0;
+      for (path.remove_prefix(1); !path.starts_with(']'); path.remove_prefix(1))
+        index = index * 10 + static_cast<std::size_t>(path.front() - '0');
+      path.remove_prefix(1);
+      const json::array* items = value->if_array();
+      if (!items || index >= items->size()) return nullptr;
+      value = &(*items)[index];
+    }
+    if (path.starts_with('.')) path.remove_prefix(1);
+    object = value->if_object();
+  }
+  return value;
+}
+
+Status StatementBuilder::add(const std::string& path, const json::value& value,
+                             std::function<Status(pg::Params&, const json::value&, const std::string&)> make) {
+  PHX_CHECK(make(params, value, path));
+  binders.push_back([of = field, path, make = std::move(make)](const Arguments& arguments, pg::Params& to) -> Status {
+    const json::value* now = of ? arguments.at(*of, path) : nullptr;
+    if (!now || now->is_null()) return internal_error("api.compiler", "no value at " + path);
+    return make(to, *now, path);
+  });
+  return {};
+}
+
+Result<std::string> StatementBuilder::value(ColumnKind kind, const json::value& value, const std::string& path) {
+  PHX_CHECK(add(path, value, [kind](pg::Params& to, const json::value& now, const std::string& place) {
+    return add_value(to, kind, now, place);
+  }));
+  return last();
 }
 
 std::string StatementBuilder::null(ColumnKind kind) {
@@ -92,51 +196,48 @@ std::string StatementBuilder::null(ColumnKind kind) {
   }
 }
 
-Result<std::string> StatementBuilder::list(ColumnKind kind, const json::array& list, const std::string& path) {
-  if (list.size() > kMaxList)
-    return invalid_argument("limit.filter", path, fmt::format("A list in a filter has at most {} values.", kMaxList));
-  if (kind == ColumnKind::kId || kind == ColumnKind::kIdList) {
-    std::vector<Uuid> ids;
-    for (const auto& each : list) {
-      PHX_TRY(Uuid id, uuid(each, path));
-      ids.push_back(id);
-    }
-    return param(ids);
-  }
-  if (kind == ColumnKind::kInt) {
-    std::vector<std::int64_t> numbers;
-    for (const auto& each : list) numbers.push_back(each.to_number<std::int64_t>());
-    return param(numbers);
-  }
-  std::vector<std::string> texts;
-  for (const auto& each : list) {
-    if (kind == ColumnKind::kDecimal) {
-      PHX_TRY(std::string text, decimal(each, path));
-      texts.push_back(std::move(text));
-    } else if (kind == ColumnKind::kIntList) {
-      texts.push_back(std::to_string(each.to_number<std::int64_t>()));
-    } else {
-      texts.emplace_back(std::string_view(each.as_string()));
-    }
-  }
+Result<std::string> StatementBuilder::list(ColumnKind kind, const json::value& list, const std::string& path) {
+  PHX_CHECK(add(path, list, [kind](pg::Params& to, const json::value& now, const std::string& place) {
+    return add_list(to, kind, now.as_array(), place);
+  }));
   const std::string_view cast = kind == ColumnKind::kDecimal   ? "::numeric[]"
                                 : kind == ColumnKind::kIntList ? "::int4[]"
                                                                : "";
-  return param(texts) + std::string(cast);
+  return last() + std::string(cast);
 }
 
-std::string StatementBuilder::key(ColumnKind kind, std::string_view binary) {
+Result<std::string> StatementBuilder::pattern(const json::value& value, bool open_left, bool open_right,
+                                              const std::string& path) {
+  PHX_CHECK(add(path, value, [=](pg::Params& to, const json::value& now, const std::string& place) -> Status {
+    if (holds_nul(now)) return invalid_argument("filter.value", place, "No text of the database holds U+0000.");
+    std::string made = escaped(std::string_view(now.as_string()));
+    if (open_left) made.insert(0, 1, '%');
+    if (open_right) made += '%';
+    to.add(made);
+    return {};
+  }));
+  return last();
+}
+
+void StatementBuilder::add_key(pg::Params& to, ColumnKind kind, std::string_view binary) {
   switch (kind) {
     case ColumnKind::kId: {
       Uuid id;
       std::ranges::copy(binary, id.bytes.begin());
-      return param(id);
+      to.add(id);
+      return;
     }
-    case ColumnKind::kInt: return param(pg::decode_int(binary));
-    case ColumnKind::kDateTime: return param(pg::decode_timestamptz(binary));
-    case ColumnKind::kBoolean: return param(binary[0] != 0);
-    default: return param(binary);
+    case ColumnKind::kInt: to.add(pg::decode_int(binary)); return;
+    case ColumnKind::kDateTime: to.add(pg::decode_timestamptz(binary)); return;
+    case ColumnKind::kBoolean: to.add(binary[0] != 0); return;
+    default: to.add(binary);
   }
+}
+
+std::string StatementBuilder::key(ColumnKind kind, std::string_view binary, Binder bind) {
+  add_key(params, kind, binary);
+  binders.push_back(std::move(bind));
+  return last();
 }
 
 namespace {

@@ -183,6 +183,9 @@ const Value* find_argument(const Directive& directive, std::string_view name);
 
 }  // namespace ast
 
+/// Where a byte of a source text is.
+Location location_in(std::string_view source, std::uint32_t offset);
+
 class Document {
  public:
   Document() = default;
@@ -190,7 +193,7 @@ class Document {
   Document& operator=(Document&&) noexcept = default;
 
   std::string_view source() const { return source_; }
-  Location location(std::uint32_t offset) const;
+  Location location(std::uint32_t offset) const { return location_in(source_, offset); }
 
   /// In the order of the source within each kind.
   List<ast::OperationDefinition> operations;
@@ -210,6 +213,7 @@ class Document {
 
  private:
   friend class Parser;
+  friend class Lifter;
   Arena arena_;
   std::string_view source_;  // in the arena
 };

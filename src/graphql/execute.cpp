@@ -7,6 +7,8 @@
 #include <limits>
 #include <unordered_map>
 
+#include "graphql/lift.hpp"
+
 namespace phx::graphql {
 namespace {
 
@@ -51,7 +53,8 @@ bool is_introspection(const FieldGroup& field) { return field.name().starts_with
 
 std::expected<Execution, std::vector<GraphqlError>> Execution::prepare(const Schema& schema, const Document& document,
                                                                        std::optional<std::string_view> operation_name,
-                                                                       const json::object& variables) {
+                                                                       const json::object& variables,
+                                                                       const json::object& literals) {
   auto fail = [](std::string message, std::vector<Location> locations = {}) {
     return std::unexpected(std::vector{GraphqlError{std::move(message), {}, std::move(locations)}});
   };
@@ -75,8 +78,25 @@ std::expected<Execution, std::vector<GraphqlError>> Execution::prepare(const Sch
   auto coerced = coerce_variables(schema, document, *chosen, variables);
   if (!coerced) return std::unexpected(std::move(coerced).error());
   out.variables_ = std::move(*coerced);
+  for (const auto& literal : literals) out.variables_.insert_or_assign(literal.key(), literal.value());
   out.top_ = std::make_shared<FieldGroup>();
   return out;
+}
+
+Execution Execution::with_variables_of(const Execution& other) const {
+  Execution out = *this;
+  out.variables_ = other.variables_;
+  out.relocation_ = other.relocation_;
+  return out;
+}
+
+Location Execution::location(std::uint32_t offset) const {
+  return relocation_ ? relocation_->location(offset) : document_->location(offset);
+}
+
+std::expected<json::object, GraphqlError> Execution::arguments_of(const FieldGroup& field) const {
+  const ast::Selection& first = *field.nodes.front();
+  return coerce_arguments(field.field->arguments, first.arguments, variables_, *document_, first.offset);
 }
 
 std::expected<std::vector<FieldGroup>, GraphqlError> Execution::collect(
@@ -267,7 +287,7 @@ class Completion {
       else
         error.path.push_back(json::string(step.key));
     }
-    if (error.locations.empty()) error.locations.push_back(execution_.document().location(field.nodes[0]->offset));
+    if (error.locations.empty()) error.locations.push_back(execution_.location(field.nodes[0]->offset));
     response_.errors_.push_back(std::move(error));
   }
   bool wrong(const FieldGroup& field, std::string message) {

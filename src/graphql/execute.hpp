@@ -43,6 +43,8 @@
 
 namespace phx::graphql {
 
+class Relocation;
+
 /// All selections of one response key in one object, merged. Lives as long as its Execution.
 struct FieldGroup {
   std::string_view key;                      ///< response key
@@ -69,16 +71,28 @@ bool is_introspection(const FieldGroup& field);
 /// One operation of a valid document with its variables. Schema and document must outlive it. Not thread-safe.
 class Execution {
  public:
-  /// Chooses the operation (empty name: the only one) and coerces the variables. Errors are request errors.
+  /// Chooses the operation (empty name: the only one) and coerces the variables. Errors are request errors. `literals`
+  /// are the values of literals that were lifted out of the document; see lift.hpp.
   static std::expected<Execution, std::vector<GraphqlError>> prepare(const Schema& schema, const Document& document,
                                                                      std::optional<std::string_view> operation_name,
-                                                                     const boost::json::object& variables);
+                                                                     const boost::json::object& variables,
+                                                                     const boost::json::object& literals = {});
+  /// The same operation with its merged fields as they are, but the variables of `other`, which must ask for the same:
+  /// conditions of @skip and @include agree. Arguments in the fields remain those of the first; see arguments_of().
+  Execution with_variables_of(const Execution& other) const;
+  /// The request's text is another than the document's: where errors are in it.
+  void relocate(std::shared_ptr<const Relocation> relocation) { relocation_ = std::move(relocation); }
 
   const Schema& schema() const { return *schema_; }
   const Document& document() const { return *document_; }
   const ast::OperationDefinition& operation() const { return *operation_; }
   const Type& root_type() const { return *root_; }
   const boost::json::object& variables() const { return variables_; }
+
+  /// The place in the request's text.
+  Location location(std::uint32_t offset) const;
+  /// Arguments of a field under the variables of this execution.
+  std::expected<boost::json::object, GraphqlError> arguments_of(const FieldGroup& field) const;
 
   /// Merged fields of the operation. The error (a directive's condition that cannot be coerced) fails the response.
   std::expected<FieldGroups, GraphqlError> root_fields() const;
@@ -95,6 +109,7 @@ class Execution {
   const ast::OperationDefinition* operation_ = nullptr;
   const Type* root_ = nullptr;
   boost::json::object variables_;
+  std::shared_ptr<const Relocation> relocation_;
   std::shared_ptr<FieldGroup> top_;  // a stand-in parent that keeps the root's fields
 };
 

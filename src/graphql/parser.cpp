@@ -511,11 +511,11 @@ std::expected<Document, GraphqlError> parse_document(std::string_view text, cons
 
 std::expected<Document, GraphqlError> parse_schema(std::string_view text) { return Parser(text, {}, true).run(); }
 
-Location Document::location(std::uint32_t offset) const {
+Location location_in(std::string_view source, std::uint32_t offset) {
   Location at;
-  for (std::size_t i = 0; i < offset && i < source_.size(); ++i) {
-    auto c = static_cast<unsigned char>(source_[i]);
-    if (c == '\n' || (c == '\r' && (i + 1 >= source_.size() || source_[i + 1] != '\n'))) {
+  for (std::size_t i = 0; i < offset && i < source.size(); ++i) {
+    auto c = static_cast<unsigned char>(source[i]);
+    if (c == '\n' || (c == '\r' && (i + 1 >= source.size() || source[i + 1] != '\n'))) {
       ++at.line;
       at.column = 1;
     } else if ((c & 0xC0) != 0x80) {

@@ -1,13 +1,17 @@
 // A request against a schema of tables, down to SQL: limits, validation, coercion of variables, and the compiler, for a
 // viewer and for an administrator. The input is the document, a line "---", and the variables as JSON. Whatever is
-// accepted compiles to a statement whose text holds nothing of the request, within the limits it was given.
+// accepted compiles to a statement whose text holds nothing of the request, within the limits it was given. With its
+// literals lifted out it compiles to the same statement with the same parameters, and so it does when these are bound
+// anew.
 #include <boost/json/parse.hpp>
 #include <string>
 
 #include "api/compiler.hpp"
 #include "api/limits.hpp"
+#include "api/plan_cache.hpp"
 #include "api/testing/fleet_sdl.hpp"
 #include "fuzz.hpp"
+#include "graphql/lift.hpp"
 #include "graphql/parser.hpp"
 #include "graphql/validate.hpp"
 
@@ -38,17 +42,58 @@ void check(const Result<Plan>& plan, const CompileLimits& limits) {
     }
 }
 
-void compile(const graphql::Execution& execution, Role role) {
+std::string bytes(const std::optional<pg::Query>& query) {
+  if (!query) return {};
+  std::string out(query->sql.text());
+  for (const auto& value : query->params.values()) {
+    out += '\x1f' + std::to_string(value.type) + (value.length < 0 ? "-" : "");
+    if (value.length > 0) out += query->params.bytes(value);
+  }
+  return out;
+}
+
+std::string compile(const graphql::Execution& execution, Role role) {
   const CompileLimits limits;
   const Compiler compiler(fleet(), execution, role, limits);
   const auto fields = execution.root_fields();
-  if (!fields) return;
+  std::string out;
+  if (!fields) return out;
   for (const graphql::FieldGroup& field : *fields) {
     if (graphql::is_introspection(field) || field.error) continue;
     const FieldMeaning& meaning = fleet().meaning(*field.field);
-    if (meaning.kind == Kind::kConnection) check(compiler.connection(field), limits);
-    if (meaning.kind == Kind::kById) check(compiler.by_id(field), limits);
+    if (meaning.kind != Kind::kConnection && meaning.kind != Kind::kById) continue;
+    const auto plan = meaning.kind == Kind::kConnection ? compiler.connection(field) : compiler.by_id(field);
+    check(plan, limits);
+    if (!plan) {
+      out += std::string(plan.error().reason()) + plan.error().message();
+      continue;
+    }
+    const std::string made = bytes(plan->rows) + bytes(plan->count);
+    if (plan->binders) {
+      const auto bound = rebind(*plan, Arguments(execution));
+      require(bound && bytes(bound->rows) + bytes(bound->count) == made);
+    }
+    out += made;
   }
+  return out;
+}
+
+/// The same request with its literals lifted out.
+void lift(const std::string& query, std::optional<std::string_view> name, const boost::json::object& variables,
+          const std::string& viewer, const std::string& administrator) {
+  constexpr std::string_view kKept[]{"first", "last"};
+  const auto skeleton = graphql::skeleton_of(query, kKept);
+  if (!skeleton) return;
+  auto document = graphql::parse_document(query);
+  const auto lifted = graphql::LiftedDocument::lift(fleet().schema(), *document, *skeleton);
+  if (!lifted) return;
+  const auto values = lifted->values(*skeleton);
+  require(values.has_value());
+  const auto execution = graphql::Execution::prepare(fleet().schema(), lifted->document(), name, variables, *values);
+  require(execution.has_value());
+  require(!shape_of_variables(*execution).empty() || execution->operation().variables.empty());
+  require(compile(*execution, Role::kTenantViewer) == viewer);
+  require(compile(*execution, Role::kPlatformAdmin) == administrator);
 }
 
 void run(std::string_view text) {
@@ -62,6 +107,9 @@ void run(std::string_view text) {
     if (wrong || !given.is_object()) return;
     variables = std::move(given.as_object());
   }
+  const std::string whole(query);
+  if (const auto skeleton = graphql::skeleton_of(whole, {}))
+    require(!skeleton->literals.empty() && skeleton->literals.size() <= graphql::kMaxLifted);
   const DocumentLimits limits;
   auto document = graphql::parse_document(query, limits.parse_limits());
   if (!document) return;
@@ -76,8 +124,8 @@ void run(std::string_view text) {
       require(!execution.error().empty());
       continue;
     }
-    compile(*execution, Role::kTenantViewer);
-    compile(*execution, Role::kPlatformAdmin);
+    const std::string viewer = compile(*execution, Role::kTenantViewer);
+    lift(whole, name, variables, viewer, compile(*execution, Role::kPlatformAdmin));
   }
 }
 
