@@ -144,7 +144,7 @@ export async function measured(world, pid, run) {
 
 /// wrk with one thread on `url`/graphql: the same body each time, the tokens in turn. Any failed request is an error.
 export async function wrk(url, { tokenFile, query, clients, seconds }) {
-  const out = await output('wrk', ['-t1', `-c${clients}`, `-d${seconds}s`, '-s', 'bench/resources.lua', url],
+  const out = await output('wrk', ['-t1', `-c${clients}`, `-d${seconds}s`, '--timeout', '30s', '-s', 'bench/resources.lua', url],
                            { env: { ...process.env, BENCH_TOKENS: tokenFile, BENCH_BODY: JSON.stringify({ query }) } });
   const got = JSON.parse(/JSON (.*)/.exec(out)[1]);
   if (got.errors) throw new Error(`${got.errors} of ${got.requests} requests failed`);

@@ -53,17 +53,21 @@ await inWorld({ settings: { 'probe-every-ms': 600_000 } }, async (world) => {
 
     const ratios = Object.fromEntries(names.map((name) => [name, median(loaded[name].map(({ ours, peer }) => ours.rate / peer.rate))]));
     const all = names.flatMap((name) => loaded[name].map(({ ours }) => ours));
+    // On a machine that others use too, this says more than requests/s: what a request takes of server and database together.
+    const cpu = (turned) => turned.server_cpu_ms + turned.database_cpu_ms;
+    const cpuRatios = Object.fromEntries(names.map((name) => [`cpu_${name}`, median(loaded[name].map(({ ours, peer }) => cpu(peer) / cpu(ours)))]));
     const row = (name, turns, more) => [name, ...['rate', 'p50', 'p99', 'server_cpu_ms', 'database_cpu_ms', 'foreign_cores']
       .map((what) => median(turns.map((turned) => turned[what])).toFixed(what === 'rate' ? 0 : 2)), ...more];
-    table([`peers, ${clients} clients`, 'requests/s', 'p50 ms', 'p99 ms', 'server CPU ms/1k', 'PG CPU ms/1k', 'foreign cores', 'peak MiB', 'ours/its requests/s', 'its/our server CPU'],
-      [row('ours', all, [rss.ours.toFixed(0), '', '']),
+    table([`peers, ${clients} clients`, 'requests/s', 'p50 ms', 'p99 ms', 'server CPU ms/1k', 'PG CPU ms/1k', 'foreign cores', 'peak MiB', 'ours/its requests/s', 'its/our server CPU', 'its/our CPU in all'],
+      [row('ours', all, [rss.ours.toFixed(0), '', '', '']),
        ...names.map((name) => row(peers[name], loaded[name].map(({ peer }) => peer), [rss[name].toFixed(0), ratios[name].toFixed(2),
-         median(loaded[name].map(({ ours, peer }) => peer.server_cpu_ms / ours.server_cpu_ms)).toFixed(1)]))]);
+         median(loaded[name].map(({ ours, peer }) => peer.server_cpu_ms / ours.server_cpu_ms)).toFixed(1), cpuRatios[`cpu_${name}`].toFixed(1)]))]);
     if (alone.length) {
       ratios.one_client_p50_mercurius = median(alone.map(({ ours, peer }) => ours.p50 / peer.p50));
       console.log(`one client: p50 ${median(alone.map(({ ours }) => ours.p50)).toFixed(3)} ms, mercurius ${median(alone.map(({ peer }) => peer.p50)).toFixed(3)} ms, ` +
         `ours/its ${ratios.one_client_p50_mercurius.toFixed(3)} (floor 0.25)`);
     }
-    writeResults('peers', { query, clients, tenants, per_tenant: perTenant, load_average_before: load, answers_compared: sample, peak_rss_mib: rss, rounds: loaded, one_client: alone }, ratios);
+    writeResults('peers', { query, clients, tenants, per_tenant: perTenant, load_average_before: load, answers_compared: sample, peak_rss_mib: rss, rounds: loaded, one_client: alone },
+                 { ...ratios, ...cpuRatios });
   });
 });
