@@ -172,8 +172,17 @@ PlanCache::PlanCache(const ApiSchema& api, Limits limits, Metrics& metrics)
 
 PlanCache::Found PlanCache::find(const std::string& text, const std::optional<std::string>& operation_name,
                                  const json::object& variables, Role role) {
-  const std::string scope = fmt::format("{}\x1f{}\x1f", role_name(role), operation_name.value_or(""));
-  std::string key = fmt::format("{}{}\x1f{}", scope, variables.empty() ? "" : json::serialize(variables), text);
+  // What most requests need: one string, made by hand.
+  std::string key;
+  key.reserve(text.size() + 64);
+  key += role_name(role);
+  key += '\x1f';
+  if (operation_name) key += *operation_name;
+  key += '\x1f';
+  const std::size_t scope = key.size();
+  if (!variables.empty()) key += json::serialize(variables);
+  key += '\x1f';
+  key += text;
   if (const auto* ready = ready_.find(key)) {
     as_they_were_.add();
     return *ready;
@@ -190,8 +199,8 @@ PlanCache::Found PlanCache::find(const std::string& text, const std::optional<st
   const bool keeps = is_query && key.size() <= limits_.ready_query_bytes;
   if (keeps && known->kept) {
     // A document lives at least as long as what is kept under its address.
-    std::string shape =
-        fmt::format("{}{}\x1f{}", scope, fmt::ptr(known->document.get()), shape_of_variables(*execution));
+    std::string shape = fmt::format("{}{}\x1f{}", std::string_view(key).substr(0, scope),
+                                    fmt::ptr(known->document.get()), shape_of_variables(*execution));
     if (const auto* served = shapes_.find(shape)) out = bind(**served, *execution);
     if (out) {
       bound_.add();

@@ -9,6 +9,7 @@
 #include "api/testing/schema_walk.hpp"
 #include "api/verify.hpp"
 #include "app/product_schema.hpp"
+#include "app/testing/unserved.hpp"
 #include "base/random.hpp"
 #include "graphql/parser.hpp"
 #include "pg/testing/test_cluster.hpp"
@@ -18,37 +19,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-asio::awaitable<Result<boost::json::object>> no_mutation(api::MutationContext&, boost::json::object) {
-  co_return internal_error("test.unserved", "");
-}
-asio::awaitable<Result<boost::json::value>> no_query(api::QueryContext&, boost::json::object) {
-  co_return internal_error("test.unserved", "");
-}
-asio::awaitable<Result<std::vector<boost::json::value>>> no_field(api::FieldBatch& batch) {
-  co_return std::vector<boost::json::value>(batch.rows.size());
-}
-
-/// Names without services, for every mutation and resolver of the SDL.
-void register_unserved(api::Registry& registry) {
-  for (const auto& source : product_sdl()) {
-    const auto document = graphql::parse_schema(source.text);
-    if (!document) throw std::runtime_error(document.error().message);
-    for (const auto& type : document->types)
-      for (const auto& field : type.fields) {
-        const std::string name(field.name.text);
-        if (type.name.text == "Mutation") registry.mutation(name, no_mutation);
-        if (!graphql::ast::find_directive(field.directives, "resolver")) continue;
-        if (type.name.text == "Query")
-          registry.query(name, no_query);
-        else
-          registry.field(std::string(type.name.text) + "." + name, {}, no_field);
-      }
-  }
-}
-
 struct ProductSchema : ::testing::Test {
   ProductSchema() {
-    register_unserved(registry);
+    testing::register_unserved(registry);
     auto assembled = api::ApiSchema::assemble(product_sdl(), registry);
     if (!assembled) throw std::runtime_error(assembled.error().message());
     schema = std::move(*assembled);

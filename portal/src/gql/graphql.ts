@@ -389,6 +389,16 @@ export type IncidentStatusFilter = {
   ne?: InputMaybe<IncidentStatus>;
 };
 
+export type IntFilter = {
+  eq?: InputMaybe<Scalars['Int']['input']>;
+  gt?: InputMaybe<Scalars['Int']['input']>;
+  gte?: InputMaybe<Scalars['Int']['input']>;
+  in?: InputMaybe<Array<Scalars['Int']['input']>>;
+  lt?: InputMaybe<Scalars['Int']['input']>;
+  lte?: InputMaybe<Scalars['Int']['input']>;
+  ne?: InputMaybe<Scalars['Int']['input']>;
+};
+
 export type Membership = {
   createdAt: Scalars['DateTime']['output'];
   id: Scalars['ID']['output'];
@@ -1284,10 +1294,13 @@ export type VirtualMachineEdge = {
 
 export type VirtualMachineFilter = {
   and?: InputMaybe<Array<VirtualMachineFilter>>;
+  diskGib?: InputMaybe<IntFilter>;
+  memoryMib?: InputMaybe<IntFilter>;
   name?: InputMaybe<StringFilter>;
   not?: InputMaybe<VirtualMachineFilter>;
   or?: InputMaybe<Array<VirtualMachineFilter>>;
   state?: InputMaybe<VirtualMachineStateFilter>;
+  vcpus?: InputMaybe<IntFilter>;
 };
 
 export type VirtualMachineOrder =
