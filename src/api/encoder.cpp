@@ -257,7 +257,7 @@ Encoder::Outcome Encoder::fail(const FieldGroup& group, const Error& error) {
     else
       made.path.emplace_back(step.index);
   }
-  if (!group.nodes.empty()) made.locations.push_back(execution_.document().location(group.nodes[0]->offset));
+  if (!group.nodes.empty()) made.locations.push_back(execution_.location(group.nodes[0]->offset));
   errors_.push_back(std::move(made));
   return Outcome::kFailed;
 }
