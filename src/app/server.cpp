@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -138,7 +139,8 @@ class Server {
         io_(io),
         ids_(clock_, random_),
         blocking_(2, 256),
-        database_(io.get_executor(), blocking_, metrics_, std::move(database_options)),
+        database_blocking_(2, 256),
+        database_(io.get_executor(), database_blocking_, metrics_, std::move(database_options)),
         sequencer_(io.get_executor(), database_, clock_, metrics_),
         feed_(io.get_executor(), database_, metrics_),
         worker_(io.get_executor(), database_, clock_, random_, metrics_),
@@ -159,7 +161,7 @@ class Server {
   asio::awaitable<Status> start(bool restored);
   /// Work that goes on for the server's life besides requests.
   TaskScope& background() { return background_; }
-  BlockingPool& blocking() { return blocking_; }
+  BlockingPool& database_blocking() { return database_blocking_; }
   asio::awaitable<void> stop();
 
  private:
@@ -173,6 +175,8 @@ class Server {
   asio::awaitable<net::Response> serve_portal(api::HttpCall call);
   asio::awaitable<std::vector<incident::ServiceState>> own_services();
   asio::awaitable<incident::ServiceState> asked(std::string name, std::string path);
+  asio::awaitable<incident::ServiceState> held_snapshot(bool database);
+  asio::awaitable<incident::ServiceState> strangers(bool database);
 
   const Settings& settings_;
   DataFolder folder_;
@@ -182,6 +186,8 @@ class Server {
   Metrics metrics_;
   UuidSource ids_;
   BlockingPool blocking_;
+  /// Of its own: cancelling and connecting wait for a database that hangs, and nothing else may wait with them.
+  BlockingPool database_blocking_;
   pg::Database database_;
   engine::Sequencer sequencer_;
   engine::EventFeed feed_;
@@ -363,12 +369,11 @@ asio::awaitable<incident::ServiceState> Server::asked(std::string name, std::str
   request.url = "http://localhost" + path;
   request.unix_socket = folder_.socket().string();
   request.timeout = 5s;
-  const Duration start = clock_.monotonic();
   const auto answer = co_await own_http_->send(std::move(request));
-  incident::ServiceState state{std::move(name), answer && answer->status < 500, clock_.monotonic() - start, ""};
+  incident::ServiceState state{std::move(name), answer && answer->status < 500, ""};
   if (!answer)
     state.detail = answer.error().message();
-  else if (!state.healthy)
+  else if (answer->status >= 500)
     state.detail = path + " answers " + std::to_string(answer->status);
   co_return state;
 }
@@ -376,11 +381,52 @@ asio::awaitable<incident::ServiceState> Server::asked(std::string name, std::str
 asio::awaitable<std::vector<incident::ServiceState>> Server::own_services() {
   std::vector<incident::ServiceState> out;
   HealthReport report = co_await health_.check();
-  for (auto& one : report.dependencies)
-    out.push_back({std::move(one.name), one.healthy, one.latency, std::move(one.detail)});
+  bool database = false;
+  for (auto& one : report.dependencies) {
+    if (one.name == "database") database = one.healthy;
+    out.push_back({std::move(one.name), one.healthy, std::move(one.detail)});
+  }
   out.push_back(co_await asked("api", "/graphql"));
   if (portal_) out.push_back(co_await asked("portal", "/"));
+  out.push_back(co_await held_snapshot(database));
+  out.push_back(co_await strangers(database));
   co_return out;
+}
+
+/// The threshold is a duration already, so one look suffices. A database that does not answer is not waited for again.
+asio::awaitable<incident::ServiceState> Server::held_snapshot(bool database) {
+  incident::ServiceState state{"snapshots", {}, "", {.alert = "SnapshotHeld", .severity = "P1", .looks = 1}};
+  if (!database) co_return state;
+  const auto oldest = co_await engine::oldest_snapshot(database_);
+  if (!oldest) co_return state;
+  state.healthy = oldest->seconds <= static_cast<double>(settings_.snapshot_alert_seconds);
+  if (*state.healthy) co_return state;
+  const std::string process = std::to_string(oldest->process);
+  state.detail = "A snapshot of the database has been held open for " +
+                 std::to_string(static_cast<std::int64_t>(oldest->seconds)) + " s by process " + process + " (" +
+                 oldest->role + (oldest->application.empty() ? "" : ", " + oldest->application) + ")";
+  state.trouble.next_action = "End that session: as phoenix_maintenance, select pg_terminate_backend(" + process +
+                              "). Queues grow slow meanwhile.";
+  co_return state;
+}
+
+/// Guests that no record knows; one look suffices, since none becomes known by waiting.
+asio::awaitable<incident::ServiceState> Server::strangers(bool database) {
+  incident::ServiceState state{"guests", {}, "", {.alert = "UnknownGuests", .severity = "P3", .looks = 1}};
+  if (!database) co_return state;
+  const auto unknown = co_await compute::unknown_guests(database_, pg::Scope::worker(), hypervisor_);
+  if (!unknown) co_return state;
+  metrics_.gauge("sankofa_compute_unknown_guests", "Guests on this host that no record knows")
+      .set(static_cast<double>(unknown->size()));
+  state.healthy = unknown->empty();
+  if (*state.healthy) co_return state;
+  constexpr std::size_t kNamed = 5;
+  for (std::size_t i = 0; i < std::min(kNamed, unknown->size()); ++i)
+    state.detail += (i == 0 ? "" : ", ") + (*unknown)[i].name + " (" + (*unknown)[i].id.to_string() + ")";
+  if (unknown->size() > kNamed) state.detail += " and " + std::to_string(unknown->size() - kNamed) + " more";
+  state.detail = "Guests on this host that no record knows: " + state.detail;
+  state.trouble.next_action = "phoenix ctl vm orphans list";
+  co_return state;
 }
 
 asio::awaitable<Status> Server::listen() {
@@ -438,8 +484,9 @@ asio::awaitable<Status> Server::start(bool restored) {
   PHX_CO_TRY(own_http_, net::make_http_client(io_.get_executor()));
   std::array<char, 256> host{};
   ::gethostname(host.data(), host.size() - 1);
-  service_probe_ = std::make_unique<incident::ServiceProbe>(database_, incidents_, clock_, host.data(),
-                                                            [this] { return own_services(); });
+  service_probe_ = std::make_unique<incident::ServiceProbe>(
+      database_, incidents_, clock_, host.data(), [this] { return own_services(); },
+      std::chrono::milliseconds(settings_.service_probe_every_ms));
   background_.spawn("service probe", service_probe_->run([this] { nudge(); }));
   health_.set_ready(true);
   co_return Status();
@@ -465,7 +512,7 @@ asio::awaitable<void> until_signal(asio::io_context& io) {
 }
 
 asio::awaitable<Status> run(asio::io_context& io, Server& server, pg::EmbeddedCluster* cluster, bool restored) {
-  if (cluster) server.background().spawn("embedded database", cluster->watch(server.blocking()));
+  if (cluster) server.background().spawn("embedded database", cluster->watch(server.database_blocking()));
   Status status = co_await server.start(restored);
   if (status) co_await until_signal(io);
   co_await server.stop();

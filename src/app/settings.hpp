@@ -48,6 +48,8 @@ struct Settings {
   std::int64_t incident_watch_seconds = 0;
   std::int64_t stop_grace_seconds = 0;
   std::int64_t probe_every_ms = 0;
+  std::int64_t service_probe_every_ms = 0;
+  std::int64_t snapshot_alert_seconds = 0;
   std::int64_t session_idle_minutes = 0;
   std::int64_t session_absolute_hours = 0;
   std::int64_t image_max_gib = 0;

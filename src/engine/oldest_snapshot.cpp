@@ -11,20 +11,26 @@ namespace phx::engine {
 
 using namespace std::chrono_literals;
 
-asio::awaitable<Result<double>> oldest_snapshot_seconds(pg::Database& database) {
+asio::awaitable<Result<OldestSnapshot>> oldest_snapshot(pg::Database& database) {
   PHX_CO_TRY(const auto rows,
              co_await database.read(pg::Scope::worker(), sql::engine::oldest_snapshot, {}, Deadline::after(5s)));
-  co_return rows.get<double>(0, 0);
+  OldestSnapshot out;
+  if (rows.empty()) co_return out;
+  out.seconds = rows.get<double>(0, "seconds");
+  out.process = rows.get<std::int32_t>(0, "pid");
+  out.role = rows.get<std::string>(0, "role");
+  out.application = rows.get<std::string>(0, "application");
+  co_return out;
 }
 
 asio::awaitable<void> watch_oldest_snapshot(pg::Database& database, Metrics& metrics, std::chrono::milliseconds every) {
   Gauge& gauge =
       metrics.gauge("sankofa_pg_oldest_snapshot_seconds", "Age of the oldest snapshot or open write in the database");
   for (;;) {
-    if (const auto seconds = co_await oldest_snapshot_seconds(database))
-      gauge.set(*seconds);
+    if (const auto oldest = co_await oldest_snapshot(database))
+      gauge.set(oldest->seconds);
     else
-      log_error("oldest_snapshot.failed", seconds.error());
+      log_error("oldest_snapshot.failed", oldest.error());
     co_await sleep_for(every);
   }
 }

@@ -13,10 +13,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-double oldest(pg::testing::TestDatabase& db) {
-  auto seconds = db.run(oldest_snapshot_seconds(db.database()));
-  if (!seconds) throw std::runtime_error(seconds.error().to_string());
-  return *seconds;
+OldestSnapshot oldest(pg::testing::TestDatabase& db) {
+  auto found = db.run(oldest_snapshot(db.database()));
+  if (!found) throw std::runtime_error(found.error().to_string());
+  return *found;
 }
 
 asio::awaitable<void> until_rendered(const Metrics& metrics, std::string text) {
@@ -25,16 +25,23 @@ asio::awaitable<void> until_rendered(const Metrics& metrics, std::string text) {
 
 TEST(OldestSnapshot, IsThatOfAnyRoleAndEndsWithIt) {
   pg::testing::TestDatabase db;
-  EXPECT_EQ(oldest(db), 0) << "our own question does not count, nor does a session without a snapshot";
+  EXPECT_EQ(oldest(db).seconds, 0) << "our own question does not count, nor does a session without a snapshot";
   auto holder = pg::SyncConnection::open(db.conninfo("phoenix_platform"));
   ASSERT_TRUE(holder);
   ASSERT_TRUE(holder->script("begin isolation level repeatable read; select 1"));
-  const double first = oldest(db);
-  EXPECT_GT(first, 0);
-  const double second = oldest(db);
-  EXPECT_GT(second, first);
+  const OldestSnapshot first = oldest(db);
+  EXPECT_GT(first.seconds, 0);
+  EXPECT_EQ(first.role, "phoenix_platform");
+  EXPECT_EQ(db.value("select usename from pg_stat_activity where datname = current_database() and pid = " +
+                     std::to_string(first.process)),
+            "phoenix_platform")
+      << "whom to end";
+  const OldestSnapshot second = oldest(db);
+  EXPECT_GT(second.seconds, first.seconds);
+  EXPECT_EQ(second.process, first.process);
   ASSERT_TRUE(holder->script("commit"));
-  EXPECT_EQ(oldest(db), 0);
+  EXPECT_EQ(oldest(db).seconds, 0);
+  EXPECT_EQ(oldest(db).process, 0);
 }
 
 TEST(OldestSnapshot, IsAGauge) {

@@ -115,7 +115,7 @@ class Compute {
 
 /// The guests on this host that no record knows. Our own protocol leaves none: a record is committed before its guest
 /// is made and removed after it is gone. So one means that the database is older than the host (a restore), and it is
-/// told to people, never removed by itself.
+/// told to people, never removed by itself. One that is being removed with its record is not among them.
 asio::awaitable<Result<std::vector<FoundGuest>>> unknown_guests(pg::Database& database, pg::Scope scope,
                                                                 Hypervisor& hypervisor);
 

@@ -317,6 +317,18 @@ TEST_F(ComputeTest, OrphansAreToldAndNeverRemoved) {
   EXPECT_EQ(host.guests.size(), 2u) << "a database restored from a backup must not cost anybody a machine";
 }
 
+TEST_F(ComputeTest, AGuestThatGoesWithItsRecordIsNoOrphan) {
+  GuestSpec leaving;
+  leaving.id = ids.next();
+  leaving.tenant = tenant;
+  leaving.name = "leaving";
+  ASSERT_TRUE(db.run(host.provision(leaving)));
+  host.listed = [&] { host.guests.erase(leaving.id); };
+  const auto found = db.run(machines.find_orphans());
+  ASSERT_TRUE(found);
+  EXPECT_TRUE(found->empty());
+}
+
 TEST_F(ComputeTest, AnUnknownGuestIsRemovedOnlyWhenSomebodyAsks) {
   EXPECT_TRUE(operation_is(ask(Intent::kStart), "SUCCEEDED"));
   GuestSpec stray;

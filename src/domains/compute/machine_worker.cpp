@@ -398,6 +398,13 @@ asio::awaitable<Result<std::vector<FoundGuest>>> unknown_guests(pg::Database& da
   for (const auto row : rows) known.insert(row.get<Uuid>(0));
   // The accelerator's throw-away guests belong to nobody.
   std::erase_if(found, [&](const FoundGuest& guest) { return known.contains(guest.id) || guest.tenant.is_nil(); });
+  if (found.empty()) co_return found;
+  // A guest may have been removed, and its record after it, between the two questions. Who has no record and is still
+  // there has none for good: a record goes after its guest.
+  PHX_CO_TRY(const auto still, co_await hypervisor.list());
+  std::set<Uuid> there;
+  for (const auto& guest : still) there.insert(guest.id);
+  std::erase_if(found, [&](const FoundGuest& guest) { return !there.contains(guest.id); });
   co_return found;
 }
 

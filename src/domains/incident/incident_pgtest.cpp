@@ -350,12 +350,18 @@ TEST_F(IncidentTest, ARepeatedEndIsOneLine) {
 class ServiceProbeTest : public IncidentTest {
  protected:
   asio::awaitable<std::vector<ServiceState>> states() {
-    co_return std::vector<ServiceState>{{"portal", portal_up, 1ms, portal_up ? "" : "refused"}, {"api", true, 1ms, ""}};
+    std::vector<ServiceState> out{{"portal", portal_up, portal_up ? "" : "refused"}, {"api", true, ""}};
+    out.push_back({"guests",
+                   strangers ? std::optional(*strangers == 0) : std::nullopt,
+                   "Guests that nobody knows: " + std::to_string(strangers.value_or(0)),
+                   {.alert = "UnknownGuests", .severity = "P3", .looks = 1, .next_action = "ask"}});
+    co_return out;
   }
   ServiceProbe probe(pg::Database& database, Incidents& into) {
-    return ServiceProbe(database, into, manual, "one", [this] { return states(); }, {10s, 3});
+    return ServiceProbe(database, into, manual, "one", [this] { return states(); });
   }
   bool portal_up = true;
+  std::optional<int> strangers = 0;
   ManualClock manual{SystemClock().now()};
 };
 
@@ -383,6 +389,49 @@ TEST_F(ServiceProbeTest, AServiceThatStaysDownIsAnIncidentOfThePlatform) {
   EXPECT_EQ(db.value("select string_agg(status, ',') from phoenix.alerts"), "RESOLVED");
   worker.nudge();
   EXPECT_TRUE(becomes("select status = 'RESOLVED' from phoenix.incidents"));
+}
+
+TEST_F(ServiceProbeTest, WhatIsOverBeforeTheThirdLookIsNoOutage) {
+  auto p = probe(db.database(), incidents);
+  for (int i = 0; i < 8; ++i) {
+    portal_up = i % 3 == 2;
+    EXPECT_FALSE(db.run(p.look()));
+  }
+  EXPECT_EQ(count("alerts"), "0");
+}
+
+TEST_F(ServiceProbeTest, WhatShouldNotBeThereIsAnAlertOfItsOwn) {
+  auto p = probe(db.database(), incidents);
+  EXPECT_FALSE(db.run(p.look()));
+  strangers = 2;
+  EXPECT_TRUE(db.run(p.look())) << "one look suffices where the trouble says so";
+  EXPECT_EQ(db.value("select name || ' ' || status || ' ' || (labels->>'service') || ' ' || (annotations->>'next') "
+                     "from phoenix.alerts"),
+            "UnknownGuests FIRING guests ask");
+  EXPECT_EQ(db.value("select title || ' ' || severity from phoenix.incidents"), "Guests that nobody knows: 2 P3");
+  strangers.reset();
+  EXPECT_FALSE(db.run(p.look())) << "what cannot be told stays as it was";
+  auto next = probe(db.database(), incidents);
+  EXPECT_FALSE(db.run(next.look())) << "for a server that starts again, too";
+  EXPECT_EQ(db.value("select status from phoenix.alerts"), "FIRING");
+  strangers = 0;
+  EXPECT_TRUE(db.run(next.look()));
+  EXPECT_EQ(db.value("select status || ' ' || summary from phoenix.alerts"), "RESOLVED Guests that nobody knows: 2");
+  EXPECT_EQ(count("alerts"), "1");
+}
+
+TEST_F(ServiceProbeTest, AnInstanceEndsOnlyWhatItSaidItself) {
+  auto p = probe(db.database(), incidents);
+  ServiceProbe other(db.database(), incidents, manual, "two", [this] { return states(); });
+  strangers = 1;
+  EXPECT_TRUE(db.run(p.look()));
+  EXPECT_TRUE(db.run(other.look()));
+  EXPECT_EQ(count("alerts"), "2");
+  EXPECT_EQ(count("incidents"), "1");
+  strangers = 0;
+  auto again = probe(db.database(), incidents);
+  EXPECT_TRUE(db.run(again.look()));
+  EXPECT_EQ(db.value("select string_agg(labels->>'instance', ',') from phoenix.alerts where status = 'FIRING'"), "two");
 }
 
 TEST_F(ServiceProbeTest, WhatCannotBeStoredIsStoredLaterWithItsTrueTimes) {

@@ -1,5 +1,7 @@
 #include "domains/incident/service_probe.hpp"
 
+#include <boost/json.hpp>
+
 #include "base/log.hpp"
 #include "base/task_scope.hpp"
 #include "domains/incident/incident.hpp"
@@ -8,26 +10,29 @@
 #include "pg/database.hpp"
 
 namespace phx::incident {
+namespace json = boost::json;
 namespace {
 
 // A service that flaps while nothing can be stored: the newest outages are kept.
 constexpr std::size_t kOutagesMax = 32;
 
+constexpr std::string_view kSource = "probe";
+
 }  // namespace
 
 ServiceProbe::ServiceProbe(pg::Database& database, Incidents& incidents, const Clock& clock, std::string instance,
-                           Look look, ServiceProbePolicy policy)
+                           Look look, Duration every)
     : database_(database),
       incidents_(incidents),
       clock_(clock),
       instance_(std::move(instance)),
       look_(std::move(look)),
-      policy_(policy) {}
+      every_(every) {}
 
 asio::awaitable<void> ServiceProbe::run(std::function<void()> stored) {
   for (;;) {
     if (co_await look()) stored();
-    co_await sleep_for(policy_.every);
+    co_await sleep_for(every_);
   }
 }
 
@@ -39,64 +44,77 @@ asio::awaitable<bool> ServiceProbe::look() {
   }
   bool stored = false;
   for (auto& [name, service] : services_) {
-    const auto told = co_await tell(name, service);
-    if (told)
+    const auto told = co_await tell(service);
+    if (told) {
       stored = stored || *told;
-    else
-      log_error("service_probe.not_stored_yet", told.error());
+      continue;
+    }
+    log_error("service_probe.not_stored_yet", told.error(), {{"service", name}});
+    // A database that does not answer makes each of them wait: the next look would come late, and with it the end.
+    if (told.error().code() == Code::kUnavailable || told.error().code() == Code::kDeadlineExceeded) break;
   }
   co_return stored;
 }
 
 void ServiceProbe::note(const ServiceState& state, Instant now) {
   Service& service = services_[state.name];
-  const bool down = !service.outages.empty() && !service.outages.back().ended;
-  if (state.healthy) {
+  service.unclear = !state.healthy;
+  if (!state.healthy) return;
+  const bool down = !service.outages.empty() && !service.outages.back().alert.ends_at;
+  if (*state.healthy) {
     service.failures = 0;
-    if (down) service.outages.back().ended = now;
+    if (!down) return;
+    log_event(LogLevel::kInfo, "service_probe.well", {{"service", state.name}});
+    service.outages.back().alert.ends_at = now;
     return;
   }
   if (service.failures++ == 0) service.failing_since = now;
-  if (down || service.failures < policy_.failures) return;
-  log_event(LogLevel::kError, "service_probe.down", {{"service", state.name}, {"detail", state.detail}});
-  service.outages.push_back({service.failing_since, {}, cleaned(state.detail, Lines::kOne), false});
+  if (down || service.failures < state.trouble.looks) return;
+  log_event(LogLevel::kError, "service_probe.unwell",
+            {{"service", state.name}, {"alert", state.trouble.alert}, {"detail", state.detail}});
+  service.outages.push_back({alert_of(state, service.failing_since), false});
   if (service.outages.size() > kOutagesMax) service.outages.pop_front();
 }
 
 asio::awaitable<Status> ServiceProbe::load() {
-  PHX_CO_TRY(const pg::Rows rows, co_await database_.read(pg::Scope::platform(), sql::incident::service_alerts_open, {},
-                                                          Deadline::after(std::chrono::seconds(5))));
+  PHX_CO_TRY(const pg::Rows rows,
+             co_await database_.read(pg::Scope::platform(), sql::incident::service_alerts_open,
+                                     pg::Params::of(instance_), Deadline::after(std::chrono::seconds(5))));
   for (const auto row : rows) {
-    if (row.get<std::optional<std::string>>("instance") != instance_) continue;
-    Service& service = services_[row.get<std::string>("service")];
-    const Instant started = row.get<Instant>("starts_at");
-    // Down then and down now is one outage; well now is its end.
-    if (!service.outages.empty() && !service.outages.front().ended) {
-      service.outages.front().started = started;
-      service.outages.front().told = true;
-    } else {
-      const bool failing = service.failures > 0;
-      service.outages.push_front({started, failing ? std::nullopt : std::optional(clock_.now()), "", true});
+    IncomingAlert alert;
+    alert.source = kSource;
+    alert.fingerprint = row.get<std::string>("fingerprint");
+    alert.labels = json::parse(row.get<std::string>("labels")).as_object();
+    alert.annotations = json::parse(row.get<std::string>("annotations")).as_object();
+    alert.starts_at = row.get<Instant>("starts_at");
+    Service& service = services_[alert.label("service")];
+    // Down then and down now is one outage; well now, or watched no more, is its end.
+    if (!service.outages.empty() && !service.outages.front().alert.ends_at) {
+      service.outages.front() = {std::move(alert), true};
+      continue;
     }
+    if (service.failures == 0 && !service.unclear) alert.ends_at = clock_.now();
+    service.outages.push_front({std::move(alert), true});
   }
   loaded_ = true;
   co_return Status();
 }
 
-asio::awaitable<Result<bool>> ServiceProbe::tell(const std::string& name, Service& service) {
+asio::awaitable<Result<bool>> ServiceProbe::tell(Service& service) {
   bool stored = false;
   while (!service.outages.empty()) {
     Outage& outage = service.outages.front();
     const auto say = [&](bool firing) {
-      std::vector<IncomingAlert> one;
-      one.push_back(alert_of(name, outage, firing));
+      std::vector<IncomingAlert> one{outage.alert};
+      one.front().firing = firing;
+      if (firing) one.front().ends_at.reset();
       return incidents_.take_alerts(std::nullopt, std::move(one));
     };
     if (!outage.told) {
       PHX_CO_CHECK(co_await say(true));
       outage.told = stored = true;
     }
-    if (!outage.ended) break;
+    if (!outage.alert.ends_at) break;
     PHX_CO_CHECK(co_await say(false));
     stored = true;
     service.outages.pop_front();
@@ -104,17 +122,20 @@ asio::awaitable<Result<bool>> ServiceProbe::tell(const std::string& name, Servic
   co_return stored;
 }
 
-IncomingAlert ServiceProbe::alert_of(const std::string& name, const Outage& outage, bool firing) const {
+IncomingAlert ServiceProbe::alert_of(const ServiceState& state, Instant started) const {
+  const std::string detail = cleaned(state.detail, Lines::kOne);
+  std::string summary = detail;
+  if (state.trouble.alert == kServiceDown)
+    summary = "Service " + state.name + " does not answer" + (detail.empty() ? "" : ": " + detail);
   IncomingAlert alert;
-  alert.source = "probe";
-  alert.labels = {{"alertname", "ServiceDown"}, {"severity", "P1"}, {"service", name}, {"instance", instance_}};
-  alert.annotations = {{"summary", "Service " + name + " does not answer" +
-                                       (outage.detail.empty() ? std::string() : ": " + outage.detail)},
-                       {"next", "phoenix doctor"}};
+  alert.source = kSource;
+  alert.labels = {{"alertname", state.trouble.alert},
+                  {"severity", state.trouble.severity},
+                  {"service", state.name},
+                  {"instance", instance_}};
+  alert.annotations = {{"summary", summary}, {"next", state.trouble.next_action}};
   alert.fingerprint = fingerprint_of(alert.labels);
-  alert.firing = firing;
-  alert.starts_at = outage.started;
-  if (!firing) alert.ends_at = outage.ended;
+  alert.starts_at = started;
   return alert;
 }
 

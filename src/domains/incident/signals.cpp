@@ -10,6 +10,7 @@
 #include "base/crypto.hpp"
 #include "base/log.hpp"
 #include "domains/incident/incident_store.hpp"
+#include "domains/incident/service_probe.hpp"
 #include "domains/incident/sql.gen.hpp"
 #include "domains/incident/text.hpp"
 #include "engine/bulk.hpp"
@@ -45,8 +46,8 @@ std::string shortened(std::string text) {
 
 /// What a person reads first. The platform's own probes say it in three words; others' alerts say it themselves.
 std::string title_of(const IncomingAlert& alert, const std::string& machine_name) {
-  if (alert.source == "probe" && machine_name.empty()) return "Service " + alert.label("service") + " is down";
-  if (alert.source == "probe")
+  if (alert.source == "probe" && alert.name() == kServiceDown) return "Service " + alert.label("service") + " is down";
+  if (alert.source == "probe" && !machine_name.empty())
     return "Guest " + machine_name + (alert.name() == "GuestDown" ? " is down" : " is degraded");
   return shortened(
       cleaned(machine_name.empty() ? alert.summary() : "Guest " + machine_name + ": " + alert.summary(), Lines::kOne));

@@ -3,6 +3,7 @@
 /// was not provisioned, a second copy), keeps its own truth, and fails on demand.
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ class FakeHypervisor final : public Hypervisor {
   std::map<Uuid, Guest> guests;
   std::map<Uuid, std::string> images;  ///< those with files here
   int import_pieces = 3;
+  std::function<void()> listed;  ///< called when list() has looked
   /// Errors for the next calls of that name, in order; "" lets one pass.
   std::map<std::string, std::deque<std::optional<Error>>> faults;
   std::vector<std::string> calls;
@@ -62,6 +64,7 @@ class FakeHypervisor final : public Hypervisor {
     PHX_CO_CHECK(enter("list"));
     std::vector<FoundGuest> out;
     for (const auto& [id, guest] : guests) out.push_back({id, guest.spec.tenant, guest.spec.name, guest.process});
+    if (listed) listed();
     co_return out;
   }
   asio::awaitable<Status> provision(GuestSpec spec) override {

@@ -1,5 +1,5 @@
--- What we said of our own services and have not taken back.
-select labels->>'service' as service, labels->>'instance' as instance, starts_at
+-- What this instance ($1) said of our own services and has not taken back.
+select fingerprint, labels, annotations, starts_at
   from phoenix.alerts
- where tenant_id is null and source = 'probe' and name = 'ServiceDown' and status = 'FIRING'
+ where tenant_id is null and source = 'probe' and status = 'FIRING' and labels->>'instance' = $1
  order by starts_at
