@@ -194,6 +194,12 @@ asio::awaitable<Result<net::Response>> OutsideSignIn::finish(const net::Request&
                                                   .tenant_claim = options_.tenant_claim},
                                                  clock_.now()));
   PHX_CO_CHECK(co_await prove(std::move(parsed)));
+  // Providers by the book put only the subject into the token of this flow.
+  const auto& who = identity.who;
+  if (who.email.empty() || who.name.empty() || (who.tenants && who.tenants->empty())) {
+    PHX_CO_TRY(const auto told, co_await provider_.userinfo(tokens.access_token));
+    if (told) PHX_CO_CHECK(oidc::complete(identity, *told, options_.tenant_claim));
+  }
   const Identity::UsedOnce once{.digest = sha256("sign-in " + sign_in.state), .lifetime = kPatience};
   PHX_CO_TRY(auto session, co_await identity_.open_outside_session(std::move(identity), once, request));
   auto response = go_to(sign_in.return_to);

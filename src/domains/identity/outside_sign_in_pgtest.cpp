@@ -274,6 +274,21 @@ TEST_F(OutsideSignInTest, GroupsAreWhatTheSessionOpens) {
   EXPECT_EQ(principal->claimed_tenants->size(), 1);
 }
 
+TEST_F(OutsideSignInTest, WhatTheTokenLeavesOutIsAskedFor) {
+  network.document["userinfo_endpoint"] = "https://id.example.org/userinfo";
+  network.userinfo = {{"sub", "5f1c"}, {"email", "ada@example.org"}, {"email_verified", true}, {"groups", "acme"}};
+  auto visit = begin();
+  claims.erase("email");
+  ASSERT_EQ(come_back(visit).status, 303);
+  EXPECT_EQ(network.userinfo_shown, "Bearer opaque");
+  EXPECT_EQ(db.value("select email from phoenix.users"), "ada@example.org");
+  EXPECT_EQ(db.value("select claimed_tenants from phoenix.outside_sessions"), R"({"acme": "TENANT_MEMBER"})");
+  network.userinfo["sub"] = "another";
+  visit = begin();
+  claims.erase("email");
+  EXPECT_EQ(reason(come_back(visit)), "token.claims") << "somebody else's answer";
+}
+
 TEST_F(OutsideSignInTest, SigningOutHereGoesOnToTheProvider) {
   const auto cookie = signed_in();
   net::Request request;

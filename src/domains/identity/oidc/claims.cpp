@@ -193,6 +193,15 @@ Result<IdentityClaims> check_id_token(const ParsedToken& token, const ExpectedSi
   return IdentityClaims{.who = std::move(who), .sid = short_text(claims, "sid")};
 }
 
+Status complete(IdentityClaims& claims, const json::object& told, const std::string& tenant_claim) {
+  PHX_TRY(auto more, claims_of(told, claims.who.expires_at, tenant_claim));
+  if (more.subject != claims.who.subject) return bad_claims();
+  if (claims.who.email.empty()) claims.who.email = std::move(more.email);
+  if (claims.who.name.empty()) claims.who.name = std::move(more.name);
+  if (claims.who.tenants && claims.who.tenants->empty()) claims.who.tenants = std::move(more.tenants);
+  return {};
+}
+
 Result<LogoutClaims> check_logout_token(const ParsedToken& token, std::string_view issuer, std::string_view client,
                                         Instant now) {
   const auto& claims = token.claims;

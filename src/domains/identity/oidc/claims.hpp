@@ -69,6 +69,10 @@ struct IdentityClaims {
 };
 Result<IdentityClaims> check_id_token(const ParsedToken& token, const ExpectedSignIn& expected, Instant now);
 
+/// What the provider tells of the same person elsewhere (userinfo) for what the token leaves out. kUnauthenticated
+/// "token.claims" when it is of another subject (OpenID Connect Core 1.0, 5.3.2).
+Status complete(IdentityClaims& claims, const boost::json::object& told, const std::string& tenant_claim);
+
 /// At least one of subject and sid.
 struct LogoutClaims {
   std::optional<std::string> subject;

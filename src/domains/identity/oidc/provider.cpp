@@ -127,10 +127,20 @@ asio::awaitable<void> Provider::refresh() {
   if (!status) log_error("oidc.fetch_failed", status.error(), {{"issuer", options_.issuer}});
 }
 
-asio::awaitable<Result<std::string>> Provider::get(std::string url) {
+asio::awaitable<Result<std::optional<boost::json::object>>> Provider::userinfo(std::string access_token) {
+  PHX_CO_TRY(const auto where, co_await endpoints());
+  if (where.userinfo.empty() || access_token.empty()) co_return std::optional<boost::json::object>();
+  PHX_CO_TRY(const auto text, co_await get(where.userinfo, "Bearer " + access_token));
+  auto document = parse_strict_object(text);
+  if (!document) co_return nonsense("userinfo is no JSON object");
+  co_return std::move(document);
+}
+
+asio::awaitable<Result<std::string>> Provider::get(std::string url, std::string authorization) {
   net::ClientRequest request;
   request.url = std::move(url);
   request.headers.set("Accept", "application/json");
+  if (!authorization.empty()) request.headers.set("Authorization", authorization);
   request.timeout = options_.fetch_timeout;
   request.max_response_bytes = kMaxAnswer;
   PHX_CO_TRY(auto answer, co_await http_.send(std::move(request)));
@@ -186,10 +196,11 @@ asio::awaitable<Status> Provider::discover() {
                   .token = member("token_endpoint"),
                   .keys = member("jwks_uri"),
                   .end_session = member("end_session_endpoint"),
+                  .userinfo = member("userinfo_endpoint"),
                   .basic = takes_basic(*document),
                   .names_itself = says_yes(*document, "authorization_response_iss_parameter_supported")};
   if (!is_safe_url(found.keys)) co_return nonsense("jwks_uri is missing or not https");
-  for (std::string* one : {&found.authorization, &found.token, &found.end_session})
+  for (std::string* one : {&found.authorization, &found.token, &found.end_session, &found.userinfo})
     if (!one->empty() && !is_safe_url(*one)) co_return nonsense("an endpoint is not https");
   endpoints_ = std::move(found);
   co_return Status();

@@ -17,6 +17,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/json/object.hpp>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -39,6 +40,7 @@ struct Endpoints {
   std::string token;
   std::string keys;
   std::string end_session;  ///< empty: the provider has none
+  std::string userinfo;     ///< empty: the provider has none
   /// How a client shows its secret at the token endpoint: as HTTP Basic, else in the form.
   bool basic = true;
   /// The provider says in each answer whose it is (RFC 9207).
@@ -74,6 +76,9 @@ class Provider {
   /// does not take it.
   asio::awaitable<Result<Tokens>> redeem(Client client, std::string code, std::string verifier,
                                          std::string redirect_uri);
+  /// What the provider tells of a person to whoever has their access token (OpenID Connect Core 1.0, 5.3). Nothing when
+  /// it has no such endpoint.
+  asio::awaitable<Result<std::optional<boost::json::object>>> userinfo(std::string access_token);
   /// The key the token names, fetched when it has to be.
   asio::awaitable<Result<Key>> key_for(const ParsedToken& token);
 
@@ -82,7 +87,7 @@ class Provider {
   asio::awaitable<void> refresh();
   asio::awaitable<Status> discover();
   asio::awaitable<Status> fetch_keys();
-  asio::awaitable<Result<std::string>> get(std::string url);
+  asio::awaitable<Result<std::string>> get(std::string url, std::string authorization = {});
   bool stale() const;
 
   net::HttpClient& http_;

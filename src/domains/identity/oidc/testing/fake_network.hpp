@@ -41,13 +41,18 @@ class FakeNetwork final : public net::HttpClient {
       answer.body = keys_;
     else if (request.url == "https://id.example.org/token" && on_token)
       answer = on_token(request);
-    else
+    else if (request.url == "https://id.example.org/userinfo") {
+      answer.body = boost::json::serialize(userinfo);
+      userinfo_shown = request.headers.get("Authorization");
+    } else
       answer.status = 404;
     co_return answer;
   }
 
   boost::json::object document;
   std::function<net::ClientResponse(const net::ClientRequest&)> on_token;
+  boost::json::object userinfo;
+  std::string userinfo_shown;
   bool down = false;
   int status = 200;
   int requests = 0;
