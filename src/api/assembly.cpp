@@ -111,7 +111,7 @@ class Assembler {
     std::vector<graphql::SdlSource> all;
     for (std::size_t i = 0; i < sources_.size(); ++i) all.push_back({sources_[i].name, texts[i]});
     all.push_back({"(generated)", generated});
-    auto schema = graphql::build_schema(all);
+    auto schema = graphql::build_schema(all, {.hide_sdl_directives = true});
     if (!schema) {
       for (const auto& error : schema.error()) fault(describe(error));
       return failure();

@@ -29,6 +29,7 @@ TEST(Assembly, MakesConnectionsFiltersAndOrders) {
   EXPECT_THAT((*api)->print(true), HasSubstr("@table(name: \"test_ships\")"));
 
   const graphql::Schema& schema = (*api)->schema();
+  for (const auto& directive : schema.directives()) EXPECT_NE(directive->hidden, directive->builtin) << directive->name;
   const auto* first = schema.type("Query")->field("ships")->argument("first");
   ASSERT_TRUE(first);
   EXPECT_EQ(first->default_value->to_number<int>(), 50);

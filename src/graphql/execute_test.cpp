@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <boost/json/parse.hpp>
+#include <boost/json/value_to.hpp>
 
 #include "graphql/parser.hpp"
 #include "graphql/validate.hpp"
@@ -275,6 +276,29 @@ TEST(Introspection, HidesDeprecatedElementsUnlessAsked) {
       R"("args":[{"name":"a","isDeprecated":true},{"name":"b","isDeprecated":false}]},{"name":"g","isDeprecated":true,)"
       R"("deprecationReason":"old","args":[]}]},"e":{"enumValues":[{"name":"X"}]},)"
       R"("i":{"isOneOf":true,"inputFields":[{"name":"a"}],"all":[{"name":"a"},{"name":"b"}]}})");
+}
+
+TEST(Introspection, ListsDirectivesOfTheServersOwnSdlUnlessToldToHideThem) {
+  constexpr std::string_view kOwnSdl =
+      "directive @table(name: String!) on OBJECT directive @live on FIELD directive @both on OBJECT | QUERY "
+      "type Query @table(name: \"q\") { f: Int }";
+  const auto listed = [&](BuildOptions options) {
+    const SdlSource source{"own", kOwnSdl};
+    const Schema own = *build_schema(std::span(&source, 1), options);
+    auto document = parse_document("{ __schema { directives { name } } }");
+    auto execution = Execution::prepare(own, *document, std::nullopt, {});
+    Response response(*execution);
+    execute(*execution, json::object(), ValueReader(), response);
+    std::vector<std::string> names;
+    const auto answer = json::parse(response.data());
+    for (const auto& directive : answer.at("__schema").at("directives").as_array())
+      names.push_back(json::value_to<std::string>(directive.at("name")));
+    return names;
+  };
+  EXPECT_THAT(listed({}), testing::UnorderedElementsAre("table", "live", "both", "include", "skip", "deprecated",
+                                                        "specifiedBy", "oneOf"));
+  EXPECT_THAT(listed({.hide_sdl_directives = true}),
+              testing::UnorderedElementsAre("live", "both", "include", "skip", "deprecated", "specifiedBy", "oneOf"));
 }
 
 TEST(Introspection, EndlessSelectionsAreCutOff) {

@@ -96,7 +96,8 @@ class Introspection {
       bool all = with_deprecated(field);
       json::array out;
       for (const auto& definition : schema_.directives())
-        if (all || !definition->deprecation_reason) out.push_back(directive(field, *definition));
+        if (!definition->hidden && (all || !definition->deprecation_reason))
+          out.push_back(directive(field, *definition));
       return out;
     });
   }

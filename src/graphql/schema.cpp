@@ -70,6 +70,15 @@ const AppliedDirective* Element::directive(std::string_view directive_name) cons
 }
 
 const InputValue* Field::argument(std::string_view argument_name) const { return find_input(arguments, argument_name); }
+bool is_standard_sdl_directive(std::string_view name) {
+  return name == "deprecated" || name == "specifiedBy" || name == "oneOf";
+}
+
+bool DirectiveDefinition::for_clients() const {
+  constexpr std::uint32_t kExecutable = (1U << static_cast<unsigned>(DirectiveLocation::kSchema)) - 1;
+  return (location_bits & kExecutable) != 0 || is_standard_sdl_directive(name);
+}
+
 const InputValue* DirectiveDefinition::argument(std::string_view argument_name) const {
   return find_input(arguments, argument_name);
 }

@@ -157,13 +157,20 @@ inline constexpr std::size_t kDirectiveLocations = 20;
 std::string_view directive_location_name(DirectiveLocation location);
 std::optional<DirectiveLocation> directive_location(std::string_view name);
 
+/// The directives of the specification by which a schema says something about its elements: @deprecated, @specifiedBy
+/// and @oneOf.
+bool is_standard_sdl_directive(std::string_view name);
+
 struct DirectiveDefinition : Element {
   std::vector<InputValue> arguments;
   bool repeatable = false;
   bool builtin = false;
+  bool hidden = false;                       ///< introspection does not list it; see BuildOptions
   std::vector<DirectiveLocation> locations;  ///< as written
   std::uint32_t location_bits = 0;
   bool allows(DirectiveLocation location) const { return location_bits >> static_cast<unsigned>(location) & 1; }
+  /// Operations may use it, or clients know from the specification what it says of an element.
+  bool for_clients() const;
   const InputValue* argument(std::string_view argument_name) const;
 };
 
@@ -220,13 +227,20 @@ class Schema {
   std::vector<Field> meta_;
 };
 
-std::expected<Schema, std::vector<GraphqlError>> build_schema(std::span<const SdlSource> sources);
+struct BuildOptions {
+  /// True where directives are the language in which a server's own SDL says how it is served (@table …): clients can
+  /// neither use nor see them on elements, so introspection lists only those that are for_clients().
+  bool hide_sdl_directives = false;
+};
+
+std::expected<Schema, std::vector<GraphqlError>> build_schema(std::span<const SdlSource> sources,
+                                                              const BuildOptions& options = {});
 std::expected<Schema, std::vector<GraphqlError>> build_schema(std::initializer_list<SdlSource> sources);
 std::expected<Schema, std::vector<GraphqlError>> build_schema(std::string_view sdl);
 
 struct PrintOptions {
-  /// False leaves out definitions and uses of directives that clients cannot see through introspection: what remains
-  /// on elements is @deprecated, @specifiedBy and @oneOf.
+  /// False leaves out definitions of directives that are not for_clients(), and uses of all that introspection cannot
+  /// show: what remains on elements is @deprecated, @specifiedBy and @oneOf.
   bool custom_directives = true;
 };
 

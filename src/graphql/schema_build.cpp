@@ -52,6 +52,8 @@ std::optional<std::string> text_of(const ast::Description& description) {
 
 class SchemaBuilder {
  public:
+  explicit SchemaBuilder(const BuildOptions& options) : options_(options) {}
+
   std::expected<Schema, std::vector<GraphqlError>> run(std::span<const SdlSource> sources) {
     if (!parse(sources)) return std::unexpected(std::move(errors_));
     declare_types();
@@ -214,6 +216,7 @@ class SchemaBuilder {
           directive->location_bits |= bit;
           directive->locations.push_back(location);
         }
+        directive->hidden = options_.hide_sdl_directives && !directive->for_clients();
         directive_parts_.push_back({directive.get(), &definition, source.get()});
         schema_.directives_.push_back(std::move(directive));
       }
@@ -681,6 +684,7 @@ class SchemaBuilder {
     list([](const Type& type) { return type.introspection; });
   }
 
+  const BuildOptions options_;
   Schema schema_;
   std::vector<GraphqlError> errors_;
   bool unresolved_ = false;
@@ -694,8 +698,9 @@ class SchemaBuilder {
   std::unordered_map<const Element*, Spot> places_;
 };
 
-std::expected<Schema, std::vector<GraphqlError>> build_schema(std::span<const SdlSource> sources) {
-  return SchemaBuilder().run(sources);
+std::expected<Schema, std::vector<GraphqlError>> build_schema(std::span<const SdlSource> sources,
+                                                              const BuildOptions& options) {
+  return SchemaBuilder(options).run(sources);
 }
 std::expected<Schema, std::vector<GraphqlError>> build_schema(std::initializer_list<SdlSource> sources) {
   return build_schema(std::span(sources.begin(), sources.size()));

@@ -10,10 +10,6 @@ namespace {
 
 namespace json = boost::json;
 
-bool is_standard(std::string_view directive) {
-  return directive == "deprecated" || directive == "specifiedBy" || directive == "oneOf";
-}
-
 /// A value of a custom scalar as a literal: strings stay strings, since nothing tells an enum value apart.
 void print_untyped(std::string& out, const json::value& value) {
   if (const auto* items = value.if_array()) {
@@ -83,18 +79,13 @@ class Printer {
   std::string run() {
     print_schema();
     for (const auto& directive : schema_.directives())
-      if (!directive->builtin && visible(*directive)) print(*directive);
+      if (!directive->builtin && (options_.custom_directives || directive->for_clients())) print(*directive);
     for (const Type* type : schema_.types())
       if (!type->builtin) print(*type);
     return std::move(out_);
   }
 
  private:
-  /// Clients see directives that they may use themselves.
-  bool visible(const DirectiveDefinition& directive) const {
-    constexpr unsigned kExecutable = (1U << static_cast<unsigned>(DirectiveLocation::kSchema)) - 1;
-    return options_.custom_directives || (directive.location_bits & kExecutable) != 0 || is_standard(directive.name);
-  }
   void separate() {
     if (!out_.empty()) out_ += '\n';
   }
@@ -137,7 +128,7 @@ class Printer {
 
   void print_directives(const std::vector<AppliedDirective>& directives) {
     for (const auto& applied : directives) {
-      if (!options_.custom_directives && !is_standard(applied.name)) continue;
+      if (!options_.custom_directives && !is_standard_sdl_directive(applied.name)) continue;
       out_ += " @" + applied.name;
       const DirectiveDefinition* definition = schema_.directive(applied.name);
       bool first = true;
