@@ -118,22 +118,9 @@ void gather(PlanRun& run, const ObjectShape& shape, const Cell* cells) {
 }  // namespace
 
 CellTable::CellTable(const pg::Rows& rows)
-    : cells_(static_cast<std::size_t>(rows.columns()) * static_cast<std::size_t>(rows.size())),
+    : cells_(pg::cells_of(rows)),
       width_(static_cast<std::size_t>(rows.columns())),
-      rows_(static_cast<std::size_t>(rows.size())) {
-  std::vector<std::uint32_t> types;
-  types.reserve(width_);
-  for (int column = 0; column < rows.columns(); ++column) types.push_back(rows.column_type(column));
-  Cell* cell = cells_.data();
-  for (int row = 0; row < rows.size(); ++row)
-    for (int column = 0; column < rows.columns(); ++column, ++cell) {
-      cell->type = types[static_cast<std::size_t>(column)];
-      const std::string_view bytes = rows.raw(row, column);
-      if (bytes.empty() && rows.is_null(row, column)) continue;
-      cell->size = static_cast<std::int32_t>(bytes.size());
-      cell->data = bytes.data();
-    }
-}
+      rows_(static_cast<std::size_t>(rows.size())) {}
 
 CellTable::CellTable(std::string_view record_array) {
   BinaryReader reader(record_array);
@@ -273,6 +260,11 @@ Encoder::Outcome Encoder::object(PlanRun& run, const ObjectShape& shape, const C
   bool failed = false;
   for (const Item& each : shape.items) {
     out_.key(each.group->key, &each == shape.items.data());
+    // Most values are there and cannot go wrong: nobody will ask for their path.
+    if (each.kind == Item::Kind::kColumn && !cells[each.column].null() && cannot_fail(each.column_kind)) {
+      column(*each.group, each.column_kind, cells[each.column]);
+      continue;
+    }
     // All items are visited also after a failure: resolvers' values are taken in order.
     if (!item(run, each, shape, cells)) failed = true;
   }
@@ -289,11 +281,6 @@ Encoder::Outcome Encoder::whole_row(PlanRun& run, const CellTable& rows, int row
 
 bool Encoder::item(PlanRun& run, const Item& item, const ObjectShape& shape, const Cell* cells) {
   const FieldGroup& group = *item.group;
-  // Most values are there and cannot go wrong: nobody will ask for their path.
-  if (item.kind == Item::Kind::kColumn && !cells[item.column].null() && cannot_fail(item.column_kind)) {
-    column(group, item.column_kind, cells[item.column]);
-    return true;
-  }
   const std::size_t mark = out_.size();
   Outcome outcome = Outcome::kNull;
   path_.push_back({group.key});

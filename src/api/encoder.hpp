@@ -14,18 +14,12 @@
 #include "api/json_text.hpp"
 #include "api/plan.hpp"
 #include "graphql/execute.hpp"
+#include "pg/cells.hpp"
 #include "pg/rows.hpp"
 
 namespace phx::api {
 
-/// One value as the server sent it.
-struct Cell {
-  std::uint32_t type = 0;
-  std::int32_t size = -1;
-  const char* data = nullptr;
-  bool null() const { return size < 0; }
-  std::string_view view() const { return {data, static_cast<std::size_t>(size < 0 ? 0 : size)}; }
-};
+using pg::Cell;
 
 /// Rows of equal width. Cells point into the Rows they were made from.
 class CellTable {

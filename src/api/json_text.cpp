@@ -28,15 +28,34 @@ constexpr auto kEscapes = [] {
   return out;
 }();
 
-/// None of the eight bytes must be escaped. Subtracting borrows from the top bit of a byte that is less, unless that
-/// was set already.
-bool is_plain(const char* eight) {
+/// Whether one of eight bytes must be escaped: not 0 then. Subtracting borrows from the top bit of a byte that is less,
+/// unless that was set already.
+std::uint64_t escaped_among(std::uint64_t bytes) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
-  std::uint64_t bytes = 0;
-  std::memcpy(&bytes, eight, sizeof bytes);
   const auto any_below = [](std::uint64_t of, std::uint64_t limit) { return (of - kOnes * limit) & ~of; };
-  return ((any_below(bytes, 0x20) | any_below(bytes ^ kOnes * '"', 1) | any_below(bytes ^ kOnes * '\\', 1)) &
-          kOnes * 0x80) == 0;
+  return (any_below(bytes, 0x20) | any_below(bytes ^ kOnes * '"', 1) | any_below(bytes ^ kOnes * '\\', 1)) &
+         kOnes * 0x80;
+}
+
+template <class Word>
+std::uint64_t load(const char* from) {
+  Word word = 0;
+  std::memcpy(&word, from, sizeof word);
+  return word;
+}
+
+/// Nothing in the text must be escaped, as in nearly all: eight bytes at a time, and what is left in one look, too.
+bool is_plain(std::string_view text) {
+  const char* at = text.data();
+  std::size_t left = text.size();
+  std::uint64_t found = 0;
+  for (; left >= 8; at += 8, left -= 8) found |= escaped_among(load<std::uint64_t>(at));
+  if (left >= 4)
+    found |= escaped_among(load<std::uint32_t>(at) | load<std::uint32_t>(at + left - 4) << 32);
+  else if (left > 0)
+    found |= escaped_among(0x2020202020000000 | load<std::uint8_t>(at) | load<std::uint8_t>(at + left / 2) << 8 |
+                           load<std::uint8_t>(at + left - 1) << 16);
+  return found == 0;
 }
 
 }  // namespace
@@ -48,27 +67,25 @@ void JsonText::grow(std::size_t bytes) {
 }
 
 void JsonText::string(std::string_view text) {
-  // A piece at a time, so that a long text does not ask for the six bytes that each of its own could become.
-  constexpr std::size_t kPiece = 256;
-  char* at = room(1);
-  *at++ = '"';
-  wrote(at);
-  do {
-    const char* from = text.data();
-    const char* const end = from + std::min(text.size(), kPiece);
-    text.remove_prefix(static_cast<std::size_t>(end - from));
-    at = room(6 * static_cast<std::size_t>(end - from) + 1);
-    while (from != end) {
-      // Nearly all texts have nothing to escape.
-      if (end - from >= 8 && is_plain(from)) {
-        at = std::copy_n(from, 8, at);
-        from += 8;
-        continue;
-      }
-      const auto byte = static_cast<unsigned char>(*from++);
+  if (is_plain(text)) {
+    char* at = room(text.size() + 2);
+    *at++ = '"';
+    at = std::copy_n(text.data(), text.size(), at);
+    *at++ = '"';
+    wrote(at);
+    return;
+  }
+  *this += '"';
+  while (!text.empty()) {
+    // A piece at a time, so that a long text does not ask for the six bytes that each of its own could become.
+    const std::string_view piece = text.substr(0, 256);
+    text.remove_prefix(piece.size());
+    char* at = room(6 * piece.size());
+    for (const char c : piece) {
+      const auto byte = static_cast<unsigned char>(c);
       const char escape = kEscapes[byte];
       if (escape == 0) {
-        *at++ = static_cast<char>(byte);
+        *at++ = c;
         continue;
       }
       *at++ = '\\';
@@ -79,9 +96,8 @@ void JsonText::string(std::string_view text) {
       at = std::copy_n(kHexPairs[byte].data(), 2, at);
     }
     wrote(at);
-  } while (!text.empty());
-  *at++ = '"';
-  wrote(at);
+  }
+  *this += '"';
 }
 
 void JsonText::uuid(std::string_view bytes) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
 
 namespace phx::api {
 namespace {
@@ -18,6 +19,23 @@ TEST(JsonText, EscapesEveryByteAsJsonNeedsIt) {
   EXPECT_TRUE(out.starts_with(R"("\u0000\u0001)")) << out;
   EXPECT_NE(out.find(R"(\u0008\t\n\u000b\u000c\r\u000e)"), std::string::npos) << out;
   EXPECT_NE(out.find(R"( !\"#)"), std::string::npos) << out;
+}
+
+TEST(JsonText, SeesWhatMustBeEscapedAtEveryPlace) {
+  for (std::size_t size = 1; size < 40; ++size)
+    for (std::size_t place = 0; place < size; ++place)
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string value(size, 'x');
+        value[place] = static_cast<char>(byte);
+        std::string wanted = "\"" + value + "\"";
+        if (byte < 0x20 || byte == '"' || byte == '\\') wanted = boost::json::serialize(boost::json::string(value));
+        std::string out;
+        JsonText text(out);
+        text.string(value);
+        text.trim();
+        if (byte >= 0x20) ASSERT_EQ(out, wanted) << size << ' ' << place << ' ' << byte;
+        if (byte < 0x20) ASSERT_EQ(boost::json::parse(out), boost::json::parse(wanted)) << size << ' ' << place;
+      }
 }
 
 TEST(JsonText, KeepsLongTextsWholeWhereverTheyMustBeEscaped) {

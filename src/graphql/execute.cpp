@@ -476,9 +476,14 @@ void Response::add_from(const FieldGroup& field, const json::value& root, const 
 }
 
 void Response::add_text(const FieldGroup& field, std::string_view text) {
-  if (failed_) return;
+  if (!failed_) text_of(field, text.size()) += text;
+}
+
+std::string& Response::text_of(const FieldGroup& field, std::size_t expected) {
+  // The rest is for the key, and for what follows the data.
+  data_.reserve(data_.size() + expected + 128);
   Completion(*this, kKeyReader).write_key(field);
-  data_ += text;
+  return data_;
 }
 
 void Response::add_error(const FieldGroup& field, std::string message, json::object extensions) {
@@ -508,7 +513,7 @@ void Response::fail(GraphqlError error) {
   settle(false);
 }
 
-std::string Response::data() const { return failed_ ? "null" : "{" + data_ + "}"; }
+std::string Response::data() const { return failed_ ? "null" : "{" + data_.substr(kBeginning.size()) + "}"; }
 
 namespace {
 
@@ -523,19 +528,19 @@ void write_errors(std::string& out, std::span<const GraphqlError> errors) {
 
 }  // namespace
 
-std::string Response::finish(const json::object& extensions) const {
-  std::string out = "{";
-  out.reserve(data_.size() + 64);
-  if (!errors_.empty()) {
-    write_errors(out, errors_);
-    out += ',';
-  }
+std::string Response::finish(const json::object& extensions) {
+  std::string out;
   if (failed_) {
-    out += "\"data\":null";
+    out = R"({"data":null)";
   } else {
-    out += "\"data\":{";
-    out += data_;
+    out = std::move(data_);
     out += '}';
+  }
+  if (!errors_.empty()) {
+    // They come first, where people see them.
+    std::string errors;
+    write_errors(errors, errors_);
+    out.insert(1, errors + ",");
   }
   if (!extensions.empty()) {
     out += ",\"extensions\":";

@@ -146,6 +146,9 @@ class Response {
   void add(const FieldGroup& field, const boost::json::value& value, const ValueReader& reader);
   /// The same with the field's value read from the root value.
   void add_from(const FieldGroup& field, const boost::json::value& root, const ValueReader& reader);
+  /// Where the root field's finished JSON is to be appended, behind its key; about so many bytes. When its null must go
+  /// on to the parent, fail() takes back what was written.
+  std::string& text_of(const FieldGroup& field, std::size_t expected);
   /// The root field's finished JSON. "null" for a non-null field needs a matching add_error() instead.
   void add_text(const FieldGroup& field, std::string_view json);
   /// The root field failed: null, or no data at all when it must not be null.
@@ -162,15 +165,18 @@ class Response {
   const std::vector<GraphqlError>& errors() const { return errors_; }
   /// "{…}" or "null".
   std::string data() const;
-  /// {"errors"?: […], "data": …, "extensions"?: …}
-  std::string finish(const boost::json::object& extensions = {}) const;
+  /// {"errors"?: […], "data": …, "extensions"?: …}. The last call.
+  std::string finish(const boost::json::object& extensions = {});
 
  private:
   friend class Completion;
   void settle(bool ok);
 
+  /// Answers are large and nearly always begin so: they are written where they stay.
+  static constexpr std::string_view kBeginning = R"({"data":{)";
+
   const Execution& execution_;
-  std::string data_;
+  std::string data_{kBeginning};
   std::vector<GraphqlError> errors_;
   bool failed_ = false;
 };

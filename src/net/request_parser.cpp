@@ -118,16 +118,15 @@ std::expected<void, Refusal> RequestParser::check_header() {
   const auto hosts = headers.count("Host");
   if (hosts > 1 || (hosts == 0 && request_.version == 11))
     return refuse(400, "http.host", "A request names its Host exactly once.");
-  const auto lengths = headers.all("Content-Length");
-  if (lengths.size() > 1 ||
-      (lengths.size() == 1 && (lengths[0].empty() || lengths[0].find_first_not_of("0123456789") != lengths[0].npos)))
+  const auto length = headers.find("Content-Length");
+  if (length && (headers.count("Content-Length") > 1 || length->empty() ||
+                 length->find_first_not_of("0123456789") != length->npos))
     return refuse(400, "http.ambiguous_length", "Content-Length is given once, in digits.");
-  const auto codings = headers.all("Transfer-Encoding");
-  if (!codings.empty()) {
-    if (!lengths.empty() || request_.version == 10)
+  if (const auto coding = headers.find("Transfer-Encoding")) {
+    if (length || request_.version == 10)
       return refuse(400, "http.ambiguous_length",
                     "Transfer-Encoding stands neither beside Content-Length nor in HTTP/1.0.");
-    if (codings.size() > 1 || !iequals(codings[0], "chunked"))
+    if (headers.count("Transfer-Encoding") > 1 || !iequals(*coding, "chunked"))
       return refuse(501, "http.transfer_encoding", "The only transfer coding understood here is chunked.");
   }
   if (const auto expectation = headers.find("Expect"); expectation && request_.version == 11) {
