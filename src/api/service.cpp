@@ -104,8 +104,7 @@ asio::awaitable<GraphqlAnswer> GraphqlService::execute(RequestContext context, G
   const auto refuse = [&](Error error) {
     return request_errors({to_graphql_error(error, context.request_id)}, context.request_id, error.code());
   };
-  auto found =
-      cache_.find(request.query, request.operation_name, request.variables, context.role, context.principal.user_id);
+  auto found = cache_.find(request.query, request.operation_name, request.variables, context.role);
   if (!found) co_return request_errors(std::move(found.error()), context.request_id, Code::kInvalidArgument);
   const std::shared_ptr<ReadyQuery> ready = std::move(*found);
   const Execution& execution = ready->execution;
@@ -141,8 +140,7 @@ asio::awaitable<std::uint64_t> GraphqlService::run_query(const RequestContext& c
   query.plans.resize(fields.size());
   std::vector<Job> jobs;
   jobs.reserve(fields.size());
-  const Compiler compiler(services_.api, execution, context.role, compile_limits(context.role),
-                          context.principal.user_id);
+  const Compiler compiler(services_.api, execution, context.role, compile_limits(context.role));
   for (const FieldGroup& group : fields) {
     Job& job = jobs.emplace_back();
     job.group = &group;
@@ -218,7 +216,7 @@ void GraphqlService::collect_refs(const Execution& execution, const FieldGroup& 
 asio::awaitable<std::uint64_t> GraphqlService::read(const RequestContext& context, const Execution& execution,
                                                     std::vector<Job>& jobs) {
   const CompileLimits limits = compile_limits(context.role);
-  const Compiler compiler(services_.api, execution, context.role, limits, context.principal.user_id);
+  const Compiler compiler(services_.api, execution, context.role, limits);
   std::vector<pg::Query> queries;
   std::uint64_t cost = 0;
   for (Job& job : jobs) {
