@@ -42,11 +42,15 @@ std::string message(std::string_view id, std::string_view type, std::string_view
 /// The list of errors in an answer's body, for messages of type error.
 std::string errors_of(const std::string& body) { return json::serialize(json::parse(body).as_object().at("errors")); }
 
-const std::string* text_member(const json::object& object, std::string_view name, std::string& keep) {
-  const json::value* value = object.if_contains(name);
-  if (!value || !value->is_string()) return nullptr;
-  keep = std::string_view(value->as_string());
-  return &keep;
+/// A text of connection_init's payload, where null is as good as nothing. What is no text must not count as nothing: a
+/// client whose tenant went unread would act in another scope than it meant.
+Status read_text(const json::object& payload, std::string_view name, std::optional<std::string>& into) {
+  const json::value* value = payload.if_contains(name);
+  if (!value || value->is_null()) return {};
+  if (!value->is_string())
+    return Error(Code::kInvalidArgument, "graphql.malformed_message", fmt::format("The {} must be a text", name));
+  into = std::string_view(value->as_string());
+  return {};
 }
 
 }  // namespace
@@ -228,9 +232,13 @@ asio::awaitable<void> GraphqlWebSocket::on_init(Connection& connection, json::ob
     co_return;
   }
   connection.init_seen = true;
-  std::string text;
-  if (text_member(payload, "token", text)) connection.token = text;
-  if (text_member(payload, "tenant", text) && !text.empty()) connection.tenant = text;
+  for (auto [name, into] : {std::pair("token", &connection.token), std::pair("tenant", &connection.tenant)}) {
+    if (const Status read = read_text(payload, name, *into); !read) {
+      co_await close(connection, kMalformed, read.error().message());
+      co_return;
+    }
+  }
+  if (connection.tenant == "") connection.tenant.reset();
   auto context = co_await enter(connection);
   if (!context) {
     if (code_info(context.error().code()).retryable)
@@ -250,6 +258,10 @@ asio::awaitable<void> GraphqlWebSocket::on_init(Connection& connection, json::ob
   connection.acknowledged = true;
   connection.tasks.spawn("watch", watch(connection));
   co_await send(connection, message({}, "connection_ack"));
+}
+
+std::size_t GraphqlWebSocket::closing() const {
+  return static_cast<std::size_t>(std::ranges::count_if(open_, &Connection::closing));
 }
 
 RequestContext GraphqlWebSocket::fresh_context(const Connection& connection) {

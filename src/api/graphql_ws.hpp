@@ -57,6 +57,8 @@ class GraphqlWebSocket {
   void install(Router& router);
 
   std::size_t connections() const { return open_.size(); }
+  /// Those of them that this end has decided to close: the peer may not know yet.
+  std::size_t closing() const;
 
  private:
   struct Connection;
