@@ -48,6 +48,11 @@ class WebSocketTest : public testing::Test {
   }
 
   asio::awaitable<void> converse(WebSocket& socket, std::string path) {
+    serving = &socket;
+    struct Gone {
+      const WebSocket*& socket;
+      ~Gone() { socket = nullptr; }
+    } const gone{serving};
     if (path == "/throw") throw std::logic_error("session bug");
     if (path == "/bye") {
       co_await socket.close(4400, "bad init");
@@ -106,6 +111,7 @@ class WebSocketTest : public testing::Test {
   SystemClock clock;
   std::optional<HttpServer> server;
   std::uint16_t port = 0;
+  const WebSocket* serving = nullptr;  ///< while it is open
   Gate ended{io};
   std::string end_reason, end_text, seen_token;
   std::uint16_t end_code = 0;
@@ -273,7 +279,8 @@ TEST_F(WebSocketTest, AnsweringPingsKeepsAConnection) {
       if (message) heard = message->data;
     };
     scope.spawn("read", read());
-    co_await sleep_for(700ms);  // several idle time-outs of saying nothing but pongs
+    // A ping goes out at half of the idle time-out: three of these pass with nothing said but pongs.
+    EXPECT_TRUE(co_await eventually([this] { return serving != nullptr && serving->pongs() >= 6; }));
     EXPECT_TRUE(co_await socket.send_text("still here"));
     co_await scope.join();
     EXPECT_EQ(heard, "echo still here");
