@@ -53,7 +53,7 @@ await inWorld({ settings: { 'probe-every-ms': 600_000 } }, async (world) => {
 
     const ratios = Object.fromEntries(names.map((name) => [name, median(loaded[name].map(({ ours, peer }) => ours.rate / peer.rate))]));
     const all = names.flatMap((name) => loaded[name].map(({ ours }) => ours));
-    // On a machine that others use too, this says more than requests/s: what a request takes of server and database together.
+    // Steadier than requests/s on a machine that others use too: what a request takes of server and database together.
     const cpu = (turned) => turned.server_cpu_ms + turned.database_cpu_ms;
     const cpuRatios = Object.fromEntries(names.map((name) => [`cpu_${name}`, median(loaded[name].map(({ ours, peer }) => cpu(peer) / cpu(ours)))]));
     const row = (name, turns, more) => [name, ...['rate', 'p50', 'p99', 'server_cpu_ms', 'database_cpu_ms', 'foreign_cores']
