@@ -1,14 +1,18 @@
 // Sockets that all watch one filtered list: what each costs the server, how long one change takes until the last of them
-// has it, and how many statements the database ran for it. The clients are in this process and share the machine.
+// has it, and how many statements the database ran for it. The clients share the machine; they are
+// subscribers_client.cpp, which does as little as it can, and its CPU is shown beside the server's.
 //
-//   SUBSCRIBERS (10000)  CHANGES (5)
+//   SUBSCRIBERS (10000)  CHANGES (9)  CLIENTS (1) processes that they are spread over
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import { createRequire } from 'node:module';
-import { inWorld, median, table } from './common.mjs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { cpuOf, inWorld, median, table } from './common.mjs';
 
-const WebSocket = createRequire(new URL('../portal/package.json', import.meta.url))('ws');
 const subscribers = Number(process.env.SUBSCRIBERS ?? 10_000);
-const changes = Number(process.env.CHANGES ?? 5);
+const changes = Number(process.env.CHANGES ?? 9);
+const processes = Number(process.env.CLIENTS ?? 1);
+const program = path.resolve(import.meta.dirname, '../build/subscribers_client');
 const query = 'subscription { incidents(first: 20, orderBy: NUMBER, direction: DESC, filter: { severity: { eq: P3 } }) { totalCount nodes { id reference title severity status } } }';
 
 const memory = (pid) => Number(/^VmRSS:\s+(\d+) kB/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
@@ -17,40 +21,52 @@ async function statements(world) {
   return [...text.matchAll(/^sankofa_pg_statement_seconds_count\{statement="api\.incidents[^}]*\} (\d+)/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
 }
 
+/// One process of clients; `line()` is the next thing it says.
+function swarm(world, count) {
+  const child = spawn(program, [new URL(world.url).port, String(count), 'bench', query], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child.stdin.write(`${world.token}\n`);
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    async line() {
+      const { value, done } = await lines.next();
+      if (done) throw new Error('the clients ended');
+      return value.split(' ');
+    },
+    end: () => child.stdin.end(),
+  };
+}
+
 await inWorld({ settings: { 'max-connections': subscribers + 100 } }, async (world) => {
   await world.createTenant('bench');
   const declare = () => world.graphql('mutation { declareIncident(input: { title: "A change", severity: P3 }) { incident { id } } }', {}, { tenant: 'bench' });
-  let pages = 0;
-  let wanted = Infinity;
-  let all = () => {};
-  const open = () => new Promise((resolve, reject) => {
-    const socket = new WebSocket(`${world.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', { perMessageDeflate: false });
-    socket.on('error', reject);
-    socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: { tenant: 'bench', token: world.token } })));
-    socket.on('message', (text) => {
-      if (text.length < 40) return void socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query } }));
-      if (++pages >= wanted) all();
-      resolve(socket);
-    });
-  });
-  await open();
+  for (let i = 0; i < 20; ++i) await declare();
+  const first = swarm(world, 1);  // what the first one costs is not what each costs
+  await first.line();
   const before = memory(world.serving.pid);
   const began = process.hrtime.bigint();
-  for (let done = 1; done < subscribers; done += 100) await Promise.all(Array.from({ length: Math.min(100, subscribers - done) }, open));
+  const opening = cpuOf(world.serving.pid);
+  const swarms = Array.from({ length: processes }, (_, i) => swarm(world, Math.floor(subscribers / processes) + (i < subscribers % processes ? 1 : 0)));
+  await Promise.all(swarms.map((each) => each.line()));
   const opened = Number(process.hrtime.bigint() - began) / 1e9;
-  const each = (memory(world.serving.pid) - before) / (subscribers - 1);
+  const openingCpu = cpuOf(world.serving.pid) - opening;
+  const each = (memory(world.serving.pid) - before) / subscribers;
 
   const delivered = [];
+  const server = [];
+  const clients = [];
   const read = await statements(world);
   for (let i = 0; i < changes; ++i) {
-    pages = 0;
-    wanted = subscribers;
-    const everybody = new Promise((resolve) => (all = resolve));
+    const cpu = cpuOf(world.serving.pid);
     await declare();
     const from = process.hrtime.bigint();
-    await everybody;
-    delivered.push(Number(process.hrtime.bigint() - from) / 1e6);
+    const pages = await Promise.all(swarms.map((one) => one.line()));
+    delivered.push(Number(pages.map(([, at]) => BigInt(at)).reduce((a, b) => (a > b ? a : b)) - from) / 1e6);
+    server.push((cpuOf(world.serving.pid) - cpu) * 1e3);
+    clients.push(pages.reduce((sum, [, , ms]) => sum + Number(ms), 0));
   }
-  table(['subscribers', 'KiB each', 'opened in s', 'change to all, ms', 'statements a change'],
-        [[subscribers, each.toFixed(1), opened.toFixed(1), median(delivered).toFixed(0), ((await statements(world) - read) / changes).toFixed(1)]]);
+  const after = (memory(world.serving.pid) - before) / subscribers;
+  table(['subscribers', 'client processes', 'KiB each', 'after the changes', 'opened in s', 'server CPU s', 'change to all, ms', 'least', 'most', 'server CPU ms', 'clients CPU ms', 'statements a change'],
+        [[subscribers, processes, each.toFixed(1), after.toFixed(1), opened.toFixed(1), openingCpu.toFixed(1), median(delivered).toFixed(0), Math.min(...delivered).toFixed(0), Math.max(...delivered).toFixed(0),
+          median(server).toFixed(0), median(clients).toFixed(0), ((await statements(world) - read) / changes).toFixed(1)]]);
+  for (const one of [first, ...swarms]) one.end();
 });

@@ -129,11 +129,11 @@ asio::awaitable<void> GraphqlSse::serve(std::shared_ptr<Start> start, net::BodyW
   const auto executor = co_await asio::this_coro::executor;
   Stream stream(executor, limits_);
   stream.subscription = feed_.subscribe(start->live->filter(), start->live->after());
-  LiveConnection right(live_, executor, std::move(start->right));
   TaskScope tasks(executor, "graphql-sse");
+  LiveConnection right(live_, tasks, std::move(start->right),
+                       [&stream](const LiveConnection::End& end) { end_with_right(stream, end); });
   const auto place = open_.insert(open_.end(), &stream);
   tasks.spawn("reader", read(stream, std::move(start)));
-  tasks.spawn("right", watch(stream, right));
   std::exception_ptr thrown;
   try {
     co_await write(stream, out);
@@ -171,11 +171,10 @@ asio::awaitable<void> GraphqlSse::read(Stream& stream, std::shared_ptr<Start> st
   }
 }
 
-asio::awaitable<void> GraphqlSse::watch(Stream& stream, LiveConnection& right) {
-  const LiveConnection::End end = co_await right.ended();
+void GraphqlSse::end_with_right(Stream& stream, const LiveConnection::End& end) {
   if (end.code == net::CloseCode::kTryAgainLater) {
     stream.end();  // the client comes back and is judged anew
-    co_return;
+    return;
   }
   const Error error = permission_denied(end.reason, "The right to this subscription has ended.");
   stream.end(next_event(error_body(error, "")) + std::string(kComplete));

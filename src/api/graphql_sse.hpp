@@ -55,7 +55,7 @@ class GraphqlSse {
   struct Start;
   asio::awaitable<void> serve(std::shared_ptr<Start> start, net::BodyWriter& out);
   asio::awaitable<void> read(Stream& stream, std::shared_ptr<Start> start);
-  static asio::awaitable<void> watch(Stream& stream, LiveConnection& right);
+  static void end_with_right(Stream& stream, const LiveConnection::End& end);
   asio::awaitable<void> write(Stream& stream, net::BodyWriter& out);
 
   GraphqlService& service_;

@@ -5,12 +5,16 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <algorithm>
 #include <exception>
+#include <set>
 
 #include "api/graphql_http.hpp"
 #include "api/graphql_request.hpp"
-#include "api/live_query.hpp"
 #include "base/log.hpp"
 
 namespace phx::api {
@@ -55,42 +59,82 @@ Status read_text(const json::object& payload, std::string_view name, std::option
 
 }  // namespace
 
-struct GraphqlWebSocket::Operation {
-  std::string id;
-  bool done = false;  ///< completed by either side; its messages are dropped
-  std::shared_ptr<engine::EventSubscription> subscription;
+struct GraphqlWebSocket::Operation final : LiveSubscriber {
+  Operation(Connection& of, std::string its_id) : connection(of), id(std::move(its_id)) {}
 
+  bool take(const LiveMessage& message) override;
   void end() {
     done = true;
-    if (subscription) subscription->close();
+    seat.reset();
   }
+
+  Connection& connection;
+  const std::string id;
+  bool done = false;  ///< completed by either side; its messages are dropped
+  std::unique_ptr<LiveSeat> seat;
 };
 
 struct GraphqlWebSocket::Connection {
-  Connection(net::WebSocket& ws, asio::any_io_executor executor, const Limits& limits, net::Request upgrade,
-             Principal who)
-      : socket(ws),
-        queue(ws, executor, limits.max_messages, limits.max_bytes),
-        tasks(executor, "graphql-ws"),
-        proof(std::move(upgrade)),
-        principal(std::move(who)) {}
+  struct ById {
+    using is_transparent = void;
+    static std::string_view id(const std::shared_ptr<Operation>& operation) { return operation->id; }
+    static std::string_view id(std::string_view text) { return text; }
+    bool operator()(const auto& a, const auto& b) const { return id(a) < id(b); }
+  };
 
+  Connection(GraphqlWebSocket& its_owner, net::WebSocket& its_socket, asio::any_io_executor executor,
+             std::shared_ptr<net::Request> upgrade)
+      : owner(its_owner), socket(its_socket), tasks(executor, "graphql-ws"), proof(std::move(upgrade)) {
+    peer = proof->peer.address;
+    local = proof->peer.local;
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() { socket.on_drained({}); }
+
+  /// A subscription found no room. When all is out they are told what they missed.
+  void wait_for_room() {
+    owner.be_patient(*this);
+    if (std::exchange(blocked, true)) return;
+    socket.on_drained([this] {
+      blocked = false;
+      for (const auto& operation : operations)
+        if (operation->seat) operation->seat->resume();
+    });
+  }
+
+  GraphqlWebSocket& owner;
   net::WebSocket& socket;
-  net::SendQueue queue;
   TaskScope tasks;
-  net::Request proof;  ///< headers of the upgrade, to authenticate again
-  std::optional<std::string> token;
-  Principal principal;
-  std::optional<std::string> tenant;
-  RequestContext context;
+  std::shared_ptr<net::Request> proof;  ///< of the upgrade, until connection_init
+  std::string peer;
+  bool local = false;
+  // What connection_init brought.
+  std::optional<Uuid> tenant;
+  std::optional<std::string> tenant_name;
+  Role role = Role::kNone;
   std::optional<LiveConnection> live;
-  std::size_t waiting = 0;  ///< senders who found the queue full
-  std::uint64_t taken = 0;  ///< how many of them got through
+  asio::steady_timer* init_wait = nullptr;
+  std::size_t pushing = 0;  ///< senders who found the queue full
+  bool blocked = false;     ///< subscriptions who did
+  bool patient = false;     ///< somebody looks whether the peer takes anything
   bool init_seen = false;
-  bool acknowledged = false;
   bool closing = false;
-  std::map<std::string, std::shared_ptr<Operation>, std::less<>> operations;
+  std::set<std::shared_ptr<Operation>, ById> operations;
 };
+
+bool GraphqlWebSocket::Operation::take(const LiveMessage& message) {
+  if (done) return true;
+  // A page that waits behind others would be old when it is sent.
+  if (message.cursor || connection.socket.waiting() == 0) {
+    net::OutgoingMessage out{.head = "{\"id\":", .body = message.payload, .tail = "}"};
+    graphql::write_json_string(out.head, id);
+    out.head += ",\"type\":\"next\",\"payload\":";
+    if (connection.socket.offer(std::move(out), connection.owner.limits_.queue)) return true;
+  }
+  connection.wait_for_room();
+  return false;
+}
 
 GraphqlWebSocket::GraphqlWebSocket(GraphqlService& service, Authenticator& authenticator, TenantDirectory& tenants,
                                    LiveConnections& live, KnownDocuments& documents, engine::EventFeed& feed,
@@ -100,9 +144,9 @@ GraphqlWebSocket::GraphqlWebSocket(GraphqlService& service, Authenticator& authe
       tenants_(tenants),
       live_(live),
       documents_(documents),
-      feed_(feed),
       ids_(ids),
-      limits_(limits) {}
+      limits_(limits),
+      broadcast_(feed, limits.retry_pause) {}
 
 GraphqlWebSocket::~GraphqlWebSocket() = default;
 
@@ -116,71 +160,74 @@ asio::awaitable<net::UpgradeDecision> GraphqlWebSocket::upgrade(HttpCall call) {
         Error(Code::kInvalidArgument, "websocket.subprotocol", "The subprotocol here is graphql-transport-ws."));
   net::WebSocketSession session;
   session.subprotocol = kProtocol;
-  // Sockets stay for hours, in great number: of the request only what proves who it is stays with them, and once. `run`
-  // is called a single time, so it gives away what it holds.
-  net::Request proof;
-  proof.peer = std::move(call.http.peer);
-  proof.deadline = call.http.deadline;
+  // Sockets stay for hours, in great number: of the request only what proves who it is stays with them, and that goes
+  // when connection_init has brought the proof to where it is judged.
+  auto proof = std::make_shared<net::Request>();
+  proof->peer = std::move(call.http.peer);
+  proof->deadline = call.http.deadline;
   for (const std::string_view name : {"Authorization", "Cookie"})
-    for (const std::string_view value : call.http.headers.all(name)) proof.headers.add(name, value);
-  session.run = [this, proof = std::move(proof), principal = std::move(call.principal)](
-                    net::WebSocket& socket) mutable { return serve(socket, std::move(proof), std::move(principal)); };
+    for (const std::string_view value : call.http.headers.all(name)) proof->headers.add(name, value);
+  session.run = [this, proof = std::move(proof)](net::WebSocket& socket) mutable {
+    return serve(socket, std::move(proof));  // called once
+  };
   co_return session;
 }
 
-asio::awaitable<void> GraphqlWebSocket::serve(net::WebSocket& socket, net::Request proof, Principal principal) {
+asio::awaitable<void> GraphqlWebSocket::serve(net::WebSocket& socket, std::shared_ptr<net::Request> proof) {
   const auto executor = co_await asio::this_coro::executor;
-  Connection connection(socket, executor, limits_, std::move(proof), std::move(principal));
-  open_.push_back(&connection);
-  connection.tasks.spawn("writer", connection.queue.run());
+  Connection connection(*this, socket, executor, std::move(proof));
+  const auto place = open_.insert(open_.end(), &connection);
   connection.tasks.spawn("init", init_deadline(connection));
   std::exception_ptr thrown;
   try {
-    co_await receive(connection);
+    // Here and not in a coroutine of its own: this is where an idle connection waits, and a frame is half a kilobyte.
+    while (auto received = co_await socket.receive()) {
+      if (connection.closing) continue;  // the closing handshake is under way
+      if (received->text)
+        co_await on_message(connection, std::move(received->data));
+      else
+        co_await close(connection, kMalformed, "Messages are text");
+    }
   } catch (...) { thrown = std::current_exception(); }
   // Tasks hold references into the connection: they end before it does, whatever happens.
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
   connection.closing = true;
-  open_.remove(&connection);
-  for (auto& [id, operation] : connection.operations) operation->end();
-  connection.queue.finish();
+  open_.erase(place);
+  for (const auto& operation : connection.operations) operation->end();
   co_await connection.tasks.stop();
   if (thrown) std::rethrow_exception(thrown);
 }
 
-asio::awaitable<void> GraphqlWebSocket::receive(Connection& connection) {
-  for (;;) {
-    auto received = co_await connection.socket.receive();
-    if (!received) co_return;
-    if (connection.closing) continue;  // the closing handshake is under way
-    if (!received->text) {
-      co_await close(connection, kMalformed, "Messages are text");
-    } else {
-      co_await on_message(connection, std::move(received->data));
-    }
-  }
+asio::awaitable<void> GraphqlWebSocket::send(Connection& connection, std::string text) {
+  net::OutgoingMessage out{.head = std::move(text), .body = nullptr, .tail = {}};
+  if (connection.socket.offer(std::move(out), limits_.queue)) co_return;
+  // A full queue makes the sender wait; the receiving side is one, so the client waits, too.
+  const struct Pushing {
+    std::size_t& count;
+    explicit Pushing(std::size_t& of) : count(of) { ++count; }
+    ~Pushing() { --count; }
+  } pushing(connection.pushing);
+  be_patient(connection);
+  (void)co_await connection.socket.push(std::move(out), limits_.queue);
 }
 
-asio::awaitable<void> GraphqlWebSocket::send(Connection& connection, std::string text) {
-  auto data = std::make_shared<const std::string>(std::move(text));
-  if (connection.queue.offer(data)) co_return;
-  // A full queue makes the sender wait: a subscriber its place in the log, the receiving side the client itself.
-  if (connection.waiting++ == 0) connection.tasks.spawn("slow", give_patience(connection));
-  if (co_await connection.queue.push(std::move(data))) ++connection.taken;
-  --connection.waiting;
+void GraphqlWebSocket::be_patient(Connection& connection) {
+  if (connection.closing || std::exchange(connection.patient, true)) return;
+  connection.tasks.spawn("slow", give_patience(connection));
 }
 
 asio::awaitable<void> GraphqlWebSocket::give_patience(Connection& connection) {
   for (;;) {
-    const std::uint64_t before = connection.taken;
+    const std::uint64_t before = connection.socket.sent();
     co_await sleep_for(limits_.patience);
-    if (connection.waiting == 0) co_return;
-    if (connection.taken != before) continue;
+    if (connection.pushing == 0 && !connection.blocked) break;
+    if (connection.socket.sent() != before) continue;
     log_event(LogLevel::kInfo, "api.subscriber_too_slow",
-              {{"peer", connection.proof.peer.address}, {"waiting", connection.waiting}});
+              {{"peer", connection.peer}, {"waiting", connection.socket.waiting()}});
     co_await close(connection, net::CloseCode::kTryAgainLater, "subscriber.too_slow");
-    co_return;
+    break;
   }
+  connection.patient = false;
 }
 
 asio::awaitable<void> GraphqlWebSocket::on_message(Connection& connection, std::string text) {
@@ -197,7 +244,7 @@ asio::awaitable<void> GraphqlWebSocket::on_message(Connection& connection, std::
   } else if (type == "connection_init") {
     co_await on_init(connection, std::move(payload));
   } else if (type == "subscribe") {
-    if (!connection.acknowledged)
+    if (!connection.live)
       co_await close(connection, kUnauthorized, "Unauthorized");
     else if (id.empty() || id.size() > 200)
       co_await close(connection, kMalformed, "The id must be a text that is not empty");
@@ -207,23 +254,12 @@ asio::awaitable<void> GraphqlWebSocket::on_message(Connection& connection, std::
     if (id.empty()) {
       co_await close(connection, kMalformed, "The id must be a text");
     } else if (auto it = connection.operations.find(id); it != connection.operations.end()) {
-      it->second->end();
+      (*it)->end();
       connection.operations.erase(it);
     }
   } else {
     co_await close(connection, kMalformed, "Unknown type of message");
   }
-}
-
-asio::awaitable<Result<RequestContext>> GraphqlWebSocket::enter(Connection& connection) {
-  auto principal = connection.token ? co_await authenticator_.authenticate_token(*connection.token)
-                                    : co_await authenticator_.authenticate(connection.proof);
-  if (!principal) co_return principal.error();
-  if (!principal->authenticated())
-    co_return Error(Code::kUnauthenticated, "auth.required", "Sign in first, or send a token.");
-  connection.principal = *principal;
-  co_return co_await enter_scope(tenants_, std::move(*principal), connection.tenant, ids_.next().to_string(),
-                                 connection.proof.peer.address, Deadline::after(limits_.operation_timeout));
 }
 
 asio::awaitable<void> GraphqlWebSocket::on_init(Connection& connection, json::object payload) {
@@ -232,14 +268,17 @@ asio::awaitable<void> GraphqlWebSocket::on_init(Connection& connection, json::ob
     co_return;
   }
   connection.init_seen = true;
-  for (auto [name, into] : {std::pair("token", &connection.token), std::pair("tenant", &connection.tenant)}) {
+  if (connection.init_wait) connection.init_wait->cancel();
+  std::optional<std::string> token, tenant;
+  for (auto [name, into] : {std::pair("token", &token), std::pair("tenant", &tenant)}) {
     if (const Status read = read_text(payload, name, *into); !read) {
       co_await close(connection, kMalformed, read.error().message());
       co_return;
     }
   }
-  if (connection.tenant == "") connection.tenant.reset();
-  auto context = co_await enter(connection);
+  if (tenant == "") tenant.reset();
+  const auto proof = std::move(connection.proof);
+  auto context = co_await enter(*proof, token, std::move(tenant));
   if (!context) {
     if (code_info(context.error().code()).retryable)
       co_await close(connection, net::CloseCode::kTryAgainLater, context.error().reason());
@@ -247,17 +286,29 @@ asio::awaitable<void> GraphqlWebSocket::on_init(Connection& connection, json::ob
       co_await close(connection, kForbidden, context.error().reason());
     co_return;
   }
-  connection.context = std::move(*context);
-  // Judged again by the LiveConnection, which takes over what proves the right.
-  const net::Peer peer = connection.proof.peer;
-  connection.live.emplace(
-      live_, connection.tasks.executor(),
-      LiveConnection::Right{std::move(connection.proof), std::move(connection.token), std::move(connection.principal),
-                            connection.context.tenant, connection.context.role});
-  connection.proof.peer = peer;
-  connection.acknowledged = true;
-  connection.tasks.spawn("watch", watch(connection));
+  if (connection.closing) co_return;
+  connection.tenant = context->tenant;
+  connection.tenant_name = std::move(context->tenant_name);
+  connection.role = context->role;
+  connection.live.emplace(live_, connection.tasks,
+                          LiveConnection::Right{std::move(*proof), std::move(token), std::move(context->principal),
+                                                context->tenant, context->role},
+                          [this, &connection](LiveConnection::End end) {
+                            connection.tasks.spawn("end", close(connection, end.code, std::move(end.reason)));
+                          });
   co_await send(connection, message({}, "connection_ack"));
+}
+
+asio::awaitable<Result<RequestContext>> GraphqlWebSocket::enter(const net::Request& proof,
+                                                                std::optional<std::string> token,
+                                                                std::optional<std::string> tenant) {
+  auto principal =
+      token ? co_await authenticator_.authenticate_token(*token) : co_await authenticator_.authenticate(proof);
+  if (!principal) co_return principal.error();
+  if (!principal->authenticated())
+    co_return Error(Code::kUnauthenticated, "auth.required", "Sign in first, or send a token.");
+  co_return co_await enter_scope(tenants_, std::move(*principal), std::move(tenant), ids_.next().to_string(),
+                                 proof.peer.address, Deadline::after(limits_.operation_timeout));
 }
 
 std::size_t GraphqlWebSocket::closing() const {
@@ -265,10 +316,13 @@ std::size_t GraphqlWebSocket::closing() const {
 }
 
 RequestContext GraphqlWebSocket::fresh_context(const Connection& connection) {
-  RequestContext out = connection.context;
-  out.request_id = ids_.next().to_string();
-  out.deadline = Deadline::after(limits_.operation_timeout);
-  return out;
+  return {.principal = connection.live->principal(),
+          .tenant = connection.tenant,
+          .tenant_name = connection.tenant_name,
+          .role = connection.role,
+          .request_id = ids_.next().to_string(),
+          .remote_address = connection.peer,
+          .deadline = Deadline::after(limits_.operation_timeout)};
 }
 
 asio::awaitable<void> GraphqlWebSocket::on_subscribe(Connection& connection, std::string id, json::object payload) {
@@ -285,27 +339,25 @@ asio::awaitable<void> GraphqlWebSocket::on_subscribe(Connection& connection, std
     co_await close(connection, kMalformed, request.error().message());
     co_return;
   }
-  const KnownDocuments::Caller caller{.signed_in = true, .local = connection.proof.peer.local};
+  const KnownDocuments::Caller caller{.signed_in = true, .local = connection.local};
   if (Status known = documents_.resolve(*request, caller); !known) {
     co_await send(connection, message(id, "error", errors_of(error_body(known.error(), ids_.next().to_string()))));
     co_return;
   }
 
-  auto operation = std::make_shared<Operation>();
-  operation->id = id;
+  auto operation = std::make_shared<Operation>(connection, std::move(id));
   if (!service_.is_subscription(*request)) {
-    connection.operations.emplace(std::move(id), operation);
+    connection.operations.insert(operation);
     connection.tasks.spawn("operation", run_operation(connection, std::move(operation), std::move(*request)));
     co_return;
   }
   auto opened = service_.open(connection.tasks.executor(), fresh_context(connection), std::move(*request));
   if (!opened) {
-    co_await send(connection, message(id, "error", errors_of(opened.error().body)));
+    co_await send(connection, message(operation->id, "error", errors_of(opened.error().body)));
     co_return;
   }
-  operation->subscription = feed_.subscribe((*opened)->filter(), (*opened)->after());
-  connection.operations.emplace(std::move(id), operation);
-  connection.tasks.spawn("subscription", run_subscription(connection, std::move(operation), std::move(*opened)));
+  connection.operations.insert(operation);
+  operation->seat = broadcast_.join(std::move(*opened), *operation);
 }
 
 asio::awaitable<void> GraphqlWebSocket::run_operation(Connection& connection, std::shared_ptr<Operation> operation,
@@ -313,7 +365,7 @@ asio::awaitable<void> GraphqlWebSocket::run_operation(Connection& connection, st
   GraphqlAnswer answer = co_await service_.execute(fresh_context(connection), std::move(request));
   if (operation->done) co_return;
   operation->done = true;
-  connection.operations.erase(operation->id);
+  connection.operations.erase(operation);
   if (!answer.executed) {
     co_await send(connection, message(operation->id, "error", errors_of(answer.body)));
     co_return;
@@ -322,50 +374,19 @@ asio::awaitable<void> GraphqlWebSocket::run_operation(Connection& connection, st
   co_await send(connection, message(operation->id, "complete"));
 }
 
-asio::awaitable<void> GraphqlWebSocket::run_subscription(Connection& connection, std::shared_ptr<Operation> operation,
-                                                         std::unique_ptr<LiveQuery> live) {
-  const std::shared_ptr<engine::EventSubscription> events = operation->subscription;
-  Result<LiveQuery::Messages> messages = co_await live->begin(events->cursor());
-  while (!messages && !operation->done) {
-    log_error("api.subscription_waits", messages.error());
-    co_await sleep_for(limits_.retry_pause);
-    messages = co_await live->begin(events->cursor());
-  }
-  while (!operation->done) {
-    for (std::size_t i = 0; i < messages->size() && !operation->done; ++i)
-      co_await send(connection, message(operation->id, "next", *(*messages)[i].payload));
-    auto batch = co_await events->next();
-    if (operation->done) co_return;
-    if (!batch) {
-      if (batch.error().reason() == "event.closed") co_return;
-      log_error("api.subscription_waits", batch.error());
-      co_await sleep_for(limits_.retry_pause);
-      messages = LiveQuery::Messages();
-      continue;
-    }
-    messages = co_await live->messages(*batch);
-    while (!messages && !operation->done) {
-      log_error("api.subscription_waits", messages.error());
-      co_await sleep_for(limits_.retry_pause);
-      messages = co_await live->messages(*batch);
-    }
-  }
-}
-
 asio::awaitable<void> GraphqlWebSocket::init_deadline(Connection& connection) {
-  co_await sleep_for(limits_.init_timeout);
+  asio::steady_timer timer(connection.tasks.executor(), limits_.init_timeout);
+  connection.init_wait = &timer;
+  boost::system::error_code ignored;
+  co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  connection.init_wait = nullptr;
   if (!connection.init_seen) co_await close(connection, kInitTimeout, "Connection initialisation timeout");
-}
-
-asio::awaitable<void> GraphqlWebSocket::watch(Connection& connection) {
-  const LiveConnection::End end = co_await connection.live->ended();
-  co_await close(connection, end.code, end.reason);
 }
 
 asio::awaitable<void> GraphqlWebSocket::close(Connection& connection, std::uint16_t code, std::string reason) {
   if (connection.closing) co_return;
   connection.closing = true;
-  for (auto& [id, operation] : connection.operations) operation->end();
+  for (const auto& operation : connection.operations) operation->end();
   co_await connection.socket.close(code, std::move(reason));
 }
 

@@ -2,9 +2,8 @@
 /// Connections that stay open longer than a request (GraphQL over WebSocket, serial consoles) and for whom they act.
 /// A request is judged when it comes; a connection must be judged again whenever the right behind it may have ended.
 ///
-/// Each open connection holds a LiveConnection, which says once when the connection has to be closed, and why:
-///
-///     tasks.spawn("right", watch(...));   // co_await live.ended(), then close with its code and reason
+/// Each open connection holds a LiveConnection, which says once when the connection has to be closed, and why. There
+/// are many of them and all they do is wait, so they wait together: one timer for all, a task only while one is judged.
 ///
 /// Guarantees
 /// - A proof that was revoked (end_proof) ends its connections at once.
@@ -15,16 +14,19 @@
 ///
 /// Close codes: 4403 for a right that is gone, 1013 (come back and be judged anew) for a role that changed.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <list>
+#include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "api/context.hpp"
+#include "base/task_scope.hpp"
 #include "net/http.hpp"
 
 namespace phx::api {
@@ -35,7 +37,14 @@ class LiveConnections {
  public:
   LiveConnections(Authenticator& authenticator, TenantDirectory& tenants, const Clock& clock,
                   std::chrono::milliseconds recheck = std::chrono::minutes(1))
-      : authenticator_(authenticator), tenants_(tenants), clock_(clock), recheck_(recheck) {}
+      : authenticator_(authenticator),
+        tenants_(tenants),
+        clock_(clock),
+        recheck_(recheck),
+        self_(std::make_shared<LiveConnections*>(this)) {}
+  ~LiveConnections() { *self_ = nullptr; }
+  LiveConnections(const LiveConnections&) = delete;
+  LiveConnections& operator=(const LiveConnections&) = delete;
 
   /// The session or token was revoked.
   void end_proof(const Uuid& proof);
@@ -47,11 +56,18 @@ class LiveConnections {
 
  private:
   friend class LiveConnection;
+  using Due = std::multimap<std::chrono::steady_clock::time_point, LiveConnection*>;
+  void arm();
+
   Authenticator& authenticator_;
   TenantDirectory& tenants_;
   const Clock& clock_;
   const std::chrono::milliseconds recheck_;
   std::list<LiveConnection*> open_;
+  Due due_;  ///< who is looked at when
+  std::optional<asio::steady_timer> timer_;
+  // The timer's last callback may come when this is gone, and finds it empty then.
+  std::shared_ptr<LiveConnections*> self_;
 };
 
 class LiveConnection {
@@ -69,27 +85,42 @@ class LiveConnection {
     std::string reason;
   };
 
-  LiveConnection(LiveConnections& all, asio::any_io_executor executor, Right right);
+  /// Judged first right away, in tasks of the connection's scope, which must have ended before this is destroyed.
+  /// `on_end` is called once, in such a task, when the connection has to be closed.
+  LiveConnection(LiveConnections& all, TaskScope& tasks, Right right, std::function<void(End)> on_end);
   ~LiveConnection();
   LiveConnection(const LiveConnection&) = delete;
   LiveConnection& operator=(const LiveConnection&) = delete;
 
-  /// Returns when the connection has to be closed. Await it in one task of the connection.
-  asio::awaitable<End> ended();
+  /// As it was found last.
+  const Principal& principal() const { return principal_; }
 
  private:
   friend class LiveConnections;
   void wake();
+  asio::awaitable<void> judge();
   /// Nothing: the right still holds.
-  asio::awaitable<std::optional<End>> judge();
+  asio::awaitable<std::optional<End>> look();
+  asio::awaitable<Result<Principal>> authenticate();
+  void look_again_later();
 
   LiveConnections& all_;
-  Right right_;
+  TaskScope& tasks_;
+  std::function<void(End)> on_end_;
+  // Of the request no more than what proves who it is: sockets stay for hours, in great number.
+  net::Headers proof_;
+  net::Peer peer_;
+  std::optional<std::string> token_;
+  Principal principal_;
+  std::optional<Uuid> tenant_;
+  Role role_;
   bool revoked_ = false;
-  bool changed_ = true;
+  bool changed_ = false;
+  bool judging_ = false;
   bool unsure_ = false;  ///< the last look was in vain
-  asio::steady_timer wake_;
+  bool ended_ = false;
   std::list<LiveConnection*>::iterator place_;
+  std::optional<LiveConnections::Due::iterator> due_;
 };
 
 }  // namespace phx::api

@@ -208,6 +208,8 @@ LiveQuery::~LiveQuery() = default;
 
 engine::EventFilter LiveQuery::filter() const { return {.tenant = group_->context.tenant, .types = group_->types}; }
 
+bool LiveQuery::is_list() const { return group_->list != nullptr; }
+
 void LiveQuery::resume_after(engine::EventCursor cursor) {
   if (!group_->list) after_ = std::move(cursor);
 }

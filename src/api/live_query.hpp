@@ -42,6 +42,10 @@ class LiveQuery {
   /// What of the log concerns this subscription: its tenant's events of its types, or in platform scope all tenants'.
   engine::EventFilter filter() const;
   const std::optional<engine::EventCursor>& after() const { return after_; }
+  /// Equal subscriptions have the same.
+  const LiveGroup* group() const { return group_.get(); }
+  /// A list; otherwise changes.
+  bool is_list() const;
   /// The transport knows better where the client was (Last-Event-ID). Lists ignore it.
   void resume_after(engine::EventCursor cursor);
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "api/live_broadcast.hpp"
 #include "api/live_query.hpp"
 #include "api/testing/fleet.hpp"
 #include "base/task_scope.hpp"
@@ -287,6 +288,180 @@ TEST_F(Live, TwoServersOnOneDatabaseSeeEachOthersChanges) {
   ASSERT_EQ(messages->size(), 1U);
   EXPECT_THAT(*messages->front().payload, HasSubstr("alpha from afar"));
   fleet.db.run(other_tasks.stop());
+}
+
+// ------------------------------------------------------------------ told instead of asking
+
+struct Listener final : LiveSubscriber {
+  bool take(const LiveMessage& message) override {
+    if (!room) {
+      ++refused;
+      return false;
+    }
+    heard.push_back(*message.payload);
+    return true;
+  }
+  /// What it heard of changes: the names of the ships.
+  std::vector<std::string> names() const {
+    std::vector<std::string> out;
+    for (const std::string& text : heard)
+      out.push_back(string_of(json::parse(text).at("data").at("shipChanged").at("node").at("name")));
+    return out;
+  }
+  bool room = true;
+  int refused = 0;
+  std::vector<std::string> heard;
+  std::unique_ptr<LiveSeat> seat;
+};
+
+struct Broadcast : Live {
+  ~Broadcast() override { fleet.db.run(broadcast.stop()); }
+  void join(Listener& listener, std::string query, std::string variables = "{}") {
+    auto opened = fleet.service->open(fleet.db.executor(), fleet.context(1),
+                                      {.query = std::move(query), .variables = json::parse(variables).as_object()});
+    if (!opened) throw std::runtime_error(opened.error().body);
+    listener.seat = broadcast.join(std::move(*opened), listener);
+  }
+  template <class Condition>
+  void until(Condition condition) {
+    while (!condition()) fleet.db.io().run_one();
+  }
+  /// One change more, and everybody who may hear of it has.
+  void change(const std::string& name, std::initializer_list<Listener*> listeners) {
+    rename(1, id_of(120, 3), name);
+    ASSERT_EQ(sequence(), 1);
+    for (Listener* each : listeners)
+      until([&] { return !each->heard.empty() && each->heard.back().find(name) != std::string::npos; });
+  }
+  LiveBroadcast broadcast{feed, 10ms};
+};
+
+TEST_F(Broadcast, AThousandAreToldOfAChangeByOneReader) {
+  std::vector<Listener> all(1'000);
+  const std::int64_t none = statements(fleet);
+  for (Listener& one : all) join(one, kList, R"({"first": 20})");
+  until([&] { return std::ranges::all_of(all, [](const Listener& one) { return one.heard.size() == 1; }); });
+  const std::int64_t first = statements(fleet) - none;
+  EXPECT_LE(first, 2) << "the page and its total, once for all";
+  EXPECT_EQ(feed.subscribers(), 1U);
+  EXPECT_EQ(broadcast.channels(), 1U);
+  rename(1, id_of(120, 3), "alpha changed");
+  ASSERT_EQ(sequence(), 1);
+  until([&] { return std::ranges::all_of(all, [](const Listener& one) { return one.heard.size() == 2; }); });
+  EXPECT_EQ(statements(fleet) - none, 2 * first);
+  EXPECT_THAT(all.back().heard.back(), HasSubstr("alpha changed"));
+  // Who comes later gets the page without another read.
+  Listener late;
+  join(late, kList, R"({"first": 20})");
+  EXPECT_EQ(late.heard, std::vector<std::string>{all.front().heard.back()});
+  EXPECT_EQ(statements(fleet) - none, 2 * first);
+  for (Listener& one : all) one.seat.reset();
+  EXPECT_EQ(broadcast.channels(), 1U);
+  late.seat.reset();
+  EXPECT_EQ(broadcast.channels(), 0U);
+  until([&] { return feed.subscribers() == 0; });
+}
+
+TEST_F(Broadcast, WhoLeavesWhileARowIsToldIsNotMissed) {
+  std::vector<Listener> all(1'000);
+  for (Listener& one : all) join(one, kList, R"({"first": 20})");
+  until([&] { return all.back().heard.size() == 1; });
+  rename(1, id_of(120, 3), "alpha changed");
+  ASSERT_EQ(sequence(), 1);
+  until([&] { return all.front().heard.size() == 2; });
+  ASSERT_EQ(all.back().heard.size(), 1U) << "a long row is told in bursts";
+  for (std::size_t i = 0; i < all.size(); i += 2) all[i].seat.reset();
+  Listener late;
+  join(late, kList, R"({"first": 20})");
+  until([&] { return all.back().heard.size() == 2; });
+  for (std::size_t i = 1; i < all.size(); i += 2) EXPECT_EQ(all[i].heard.size(), 2U) << i;
+  EXPECT_EQ(late.heard.size(), 1U) << "it has the new page once";
+}
+
+TEST_F(Broadcast, OfAListOnlyTheNewestPageIsKeptForWhoHasNoRoom) {
+  Listener quick, slow;
+  join(quick, kList, R"({"first": 20})");
+  join(slow, kList, R"({"first": 20})");
+  until([&] { return slow.heard.size() == 1; });
+  slow.room = false;
+  for (int i = 0; i < 5; ++i) change(fmt::format("alpha 0{}", i), {&quick});
+  EXPECT_EQ(slow.heard.size(), 1U);
+  slow.room = true;
+  slow.seat->resume();
+  ASSERT_EQ(slow.heard.size(), 2U);
+  EXPECT_EQ(slow.heard.back(), quick.heard.back());
+  slow.seat->resume();
+  EXPECT_EQ(slow.heard.size(), 2U);
+}
+
+TEST_F(Broadcast, WhoHadNoRoomForChangesGetsEachOnceAndInOrder) {
+  Listener quick, slow;
+  join(quick, kWatch);
+  join(slow, kWatch);
+  change("one", {&quick, &slow});
+  slow.room = false;
+  change("two", {&quick});
+  change("three", {&quick});
+  EXPECT_EQ(slow.refused, 1) << "after its refusal it is left alone";
+  // It comes back, and loses its room again in the middle of what it missed.
+  slow.room = true;
+  slow.seat->resume();
+  until([&] { return slow.heard.size() >= 2; });
+  slow.room = false;
+  change("four", {&quick});
+  slow.seat->resume();
+  slow.room = true;
+  slow.seat->resume();
+  until([&] { return slow.heard.size() == 4; });
+  change("five", {&quick, &slow});
+  EXPECT_EQ(slow.names(), (std::vector<std::string>{"one", "two", "three", "four", "five"}));
+  EXPECT_EQ(slow.heard, quick.heard);
+  until([&] { return feed.subscribers() == 1; });
+}
+
+TEST_F(Broadcast, WhoResumesBehindACursorCatchesUpAndSitsWithTheOthers) {
+  Listener first;
+  join(first, kWatch);
+  change("one", {&first});
+  const std::string cursor = string_of(json::parse(first.heard[0]).at("data").at("shipChanged").at("cursor"));
+  change("two", {&first});
+  change("three", {&first});
+  Listener again;
+  join(again, kWatch, "{\"after\": \"" + cursor + "\"}");
+  until([&] { return again.heard.size() == 2; });
+  EXPECT_EQ(broadcast.channels(), 1U) << "where it begins does not make it another question";
+  until([&] { return feed.subscribers() == 1; });
+  change("four", {&first, &again});
+  EXPECT_EQ(again.names(), (std::vector<std::string>{"two", "three", "four"}));
+  EXPECT_EQ(first.heard.size(), 4U);
+  // From another history it hears that it has to begin anew, and then what comes.
+  Listener lost;
+  join(lost, kWatch, R"({"after": "0123456789abcdef:7"})");
+  until([&] { return lost.heard.size() == 1; });
+  EXPECT_THAT(lost.heard[0], HasSubstr("RESYNC"));
+  change("five", {&first, &again, &lost});
+  EXPECT_EQ(lost.heard.size(), 2U);
+}
+
+TEST_F(Broadcast, ASeatMayGoWhileItCatchesUp) {
+  Listener first;
+  join(first, kWatch);
+  change("one", {&first});
+  const std::string cursor = string_of(json::parse(first.heard[0]).at("data").at("shipChanged").at("cursor"));
+  change("two", {&first});
+  {
+    Listener slow;
+    slow.room = false;
+    join(slow, kWatch, "{\"after\": \"" + cursor + "\"}");
+    until([&] { return slow.refused > 0; });
+  }
+  {
+    Listener gone;
+    join(gone, kWatch, "{\"after\": \"" + cursor + "\"}");
+  }
+  change("three", {&first});
+  first.seat.reset();
+  until([&] { return feed.subscribers() == 0; });
 }
 
 }  // namespace

@@ -64,7 +64,19 @@ class TwoProcesses : public testing::Test {
   }
 
   /// A connection that the other process holds for somebody with this token.
-  std::unique_ptr<api::LiveConnection> connect(const std::string& token) {
+  struct Held {
+    explicit Held(TestDatabase& of) : db(of) {}
+    ~Held() { db.run(tasks.stop()); }
+    TestDatabase& db;
+    TaskScope tasks{db.executor(), "held"};
+    std::optional<api::LiveConnection::End> end;
+    std::optional<api::LiveConnection> live;
+  };
+  api::LiveConnection::End ended(Held& held) {
+    while (!held.end) db.io().run_one();
+    return *held.end;
+  }
+  std::unique_ptr<Held> connect(const std::string& token) {
     api::LiveConnection::Right right;
     right.token = token;
     right.principal = *db.run(there.identity.authenticate_token(token));
@@ -72,7 +84,10 @@ class TwoProcesses : public testing::Test {
     if (!access) throw std::runtime_error(access.error().to_string());
     right.tenant = access->id;
     right.role = access->role;
-    return std::make_unique<api::LiveConnection>(there.live, db.executor(), std::move(right));
+    auto held = std::make_unique<Held>(db);
+    held->live.emplace(there.live, held->tasks, std::move(right),
+                       [at = held.get()](api::LiveConnection::End end) { at->end = std::move(end); });
+    return held;
   }
 
   TestDatabase db;
@@ -93,7 +108,7 @@ TEST_F(TwoProcesses, ARevokedProofClosesWhatIsOpenElsewhere) {
   const auto kept = connect(other->secret);
   const auto proof = db.run(here.identity.authenticate_token(token->secret))->session_id;
   ASSERT_TRUE(db.run(here.identity.revoke(*proof)));
-  const auto end = db.run(mine->ended());
+  const auto end = ended(*mine);
   EXPECT_EQ(end.code, 4403);
   EXPECT_EQ(end.reason, "auth.revoked");
   EXPECT_FALSE(db.run(there.identity.authenticate_token(token->secret))) << "nothing is believed any more";
@@ -113,14 +128,14 @@ TEST_F(TwoProcesses, AMembershipThatEndsOrShrinksIsJudgedAnewElsewhere) {
   {
     const auto connection = connect(token->secret);
     tell("update phoenix.memberships set role = 'TENANT_VIEWER'");
-    const auto end = db.run(connection->ended());
+    const auto end = ended(*connection);
     EXPECT_EQ(end.code, 1013) << "it comes back with the new role";
     EXPECT_EQ(end.reason, "auth.role_changed");
   }
   {
     const auto connection = connect(token->secret);
     tell("delete from phoenix.memberships");
-    const auto end = db.run(connection->ended());
+    const auto end = ended(*connection);
     EXPECT_EQ(end.code, 4403);
     EXPECT_EQ(end.reason, "tenant.not_found");
   }

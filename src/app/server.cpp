@@ -496,6 +496,7 @@ asio::awaitable<void> Server::stop() {
   health_.set_ready(false);
   if (graphql_sse_) graphql_sse_->end_streams();
   if (http_) co_await http_->drain(kDrainGrace);
+  if (graphql_ws_) co_await graphql_ws_->stop();
   co_await worker_.stop();
   co_await background_.stop();
   co_await hypervisor_.stop();

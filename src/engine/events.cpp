@@ -356,7 +356,7 @@ EventBatch EventSubscription::from_window() {
   return batch;
 }
 
-asio::awaitable<Result<EventBatch>> EventSubscription::next() {
+asio::awaitable<Result<EventBatch>> EventSubscription::poll() {
   for (;;) {
     if (closed_) co_return Error(Code::kCancelled, "event.closed", "The subscription was closed.");
     const auto& state = feed_.state_;
@@ -373,28 +373,33 @@ asio::awaitable<Result<EventBatch>> EventSubscription::next() {
       at_ = feed_.head();
       co_return EventBatch{{}, true, at_};
     }
-    if (at_.seq < state.head) {
-      const auto window_begins = feed_.window_.empty() ? state.head : feed_.window_.front()->seq - 1;
-      EventBatch batch;
-      if (at_.seq >= window_begins) {
-        batch = from_window();
-      } else {
-        PHX_CO_TRY(auto page, co_await read_log(feed_.database_, at_.seq, feed_.options_.page));
-        if (!resumable(at_, page.state)) {
-          resync_ = true;
-          continue;
-        }
-        for (auto& event : page.events) {
-          if (event->seq > state.head) break;
-          at_.seq = event->seq;
-          if (filter_.matches(*event)) batch.events.push_back(std::move(event));
-        }
-        batch.cursor = at_;
+    if (at_.seq >= state.head) co_return EventBatch{{}, false, at_};
+    const auto window_begins = feed_.window_.empty() ? state.head : feed_.window_.front()->seq - 1;
+    EventBatch batch;
+    if (at_.seq >= window_begins) {
+      batch = from_window();
+    } else {
+      PHX_CO_TRY(auto page, co_await read_log(feed_.database_, at_.seq, feed_.options_.page));
+      if (!resumable(at_, page.state)) {
+        resync_ = true;
+        continue;
       }
-      if (!batch.events.empty()) co_return batch;
-      continue;
+      for (auto& event : page.events) {
+        if (event->seq > state.head) break;
+        at_.seq = event->seq;
+        if (filter_.matches(*event)) batch.events.push_back(std::move(event));
+      }
+      batch.cursor = at_;
     }
-    waiting_ = at_.seq == state.head;
+    if (!batch.events.empty()) co_return batch;
+  }
+}
+
+asio::awaitable<Result<EventBatch>> EventSubscription::next() {
+  for (;;) {
+    PHX_CO_TRY(auto batch, co_await poll());
+    if (batch.resync || !batch.events.empty()) co_return batch;
+    waiting_ = at_.seq == feed_.state_.head;
     wake_.expires_at(asio::steady_timer::time_point::max());
     if (!waiting_) {
       // Another process is ahead of us: let the feed catch up.

@@ -191,6 +191,7 @@ class EventFeed {
   /// The end of the log as far as this process has read it.
   EventCursor head() const { return {state_.epoch, state_.head}; }
   std::size_t subscribers() const { return subscriptions_.size(); }
+  asio::any_io_executor executor() { return announced_.get_executor(); }
 
  private:
   friend class EventSubscription;
@@ -221,6 +222,9 @@ class EventSubscription {
   /// Waits for events that match (or a resync); never empty without a resync. Errors are the database's; the next call
   /// tries again from the same place. After close(): kCancelled "event.closed". One call at a time.
   asio::awaitable<Result<EventBatch>> next();
+  /// The same without waiting for what has not happened yet: a batch with neither events nor resync says that
+  /// everything up to its cursor was seen.
+  asio::awaitable<Result<EventBatch>> poll();
   /// Ends a pending and every further next().
   void close();
   const EventCursor& cursor() const { return at_; }

@@ -3,13 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/websocket/stream.hpp>
 #include <list>
+#include <optional>
+#include <utility>
 
 #include "net/stream.hpp"
 #include "net/url.hpp"
@@ -41,7 +45,7 @@ void async_teardown(beast::role_type role, Stream& stream, Handler&& handler) {
     ws::async_teardown(role, stream.socket(), std::forward<Handler>(handler));
 }
 
-struct WebSocket::Impl {
+struct WebSocket::Impl : std::enable_shared_from_this<Impl> {
   Impl(Stream stream, WebSocketLimits its_limits) : socket(std::move(stream)), limits(its_limits) {
     socket.next_layer().never_expire();
     ws::stream_base::timeout timeout{};
@@ -56,36 +60,34 @@ struct WebSocket::Impl {
     });
   }
 
-  /// Sends go one at a time, in the order they were asked for: the turn is handed from one to the next.
-  struct Waiter {
-    explicit Waiter(Impl& owner)
-        : impl(owner), timer(owner.socket.get_executor(), asio::steady_timer::time_point::max()) {
-      impl.waiting.push_back(this);
-    }
-    Waiter(const Waiter&) = delete;
-    Waiter& operator=(const Waiter&) = delete;
-    ~Waiter() {
-      if (!granted) impl.waiting.remove(this);
+  /// A coroutine that waits until its message is gone.
+  struct Sender {
+    explicit Sender(Impl& of) : impl(of), timer(of.socket.get_executor(), asio::steady_timer::time_point::max()) {}
+    Sender(const Sender&) = delete;
+    Sender& operator=(const Sender&) = delete;
+    /// When the coroutine was cancelled the message goes its way all the same.
+    ~Sender() {
+      for (Outgoing& each : impl.outgoing)
+        if (each.sender == this) each.sender = nullptr;
     }
     Impl& impl;
     asio::steady_timer timer;
-    bool granted = false;
+    std::optional<Status> outcome;
   };
-  struct Turn {
-    Impl& impl;
-    explicit Turn(Impl& owner) : impl(owner) {}
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-    ~Turn() {
-      if (impl.waiting.empty()) {
-        impl.sending = false;
-        return;
-      }
-      Waiter* next = impl.waiting.front();
-      impl.waiting.pop_front();
-      next->granted = true;
-      next->timer.cancel();
+  /// One that waits for room.
+  struct Pusher {
+    explicit Pusher(Impl& of) : impl(of), timer(of.socket.get_executor(), asio::steady_timer::time_point::max()) {
+      impl.pushers.push_back(this);
     }
+    Pusher(const Pusher&) = delete;
+    Pusher& operator=(const Pusher&) = delete;
+    ~Pusher() { impl.pushers.remove(this); }
+    Impl& impl;
+    asio::steady_timer timer;
+  };
+  struct Outgoing {
+    OutgoingMessage message;
+    Sender* sender = nullptr;
   };
 
   Error failure(error_code failed) {
@@ -113,28 +115,98 @@ struct WebSocket::Impl {
   static asio::awaitable<Result<Message>> receive(std::shared_ptr<Impl> self) {
     if (!self->socket.is_open()) co_return Error(Code::kCancelled, "websocket.closed", "The connection is closed.");
     Message message;
-    auto into = asio::dynamic_buffer(message.data);
-    const auto [failed, size] = co_await self->socket.async_read(into, kAsTuple);
-    if (failed) co_return self->failure(failed);
+    // Who waits for hours waits with a few bytes; room for a message is made when it has begun.
+    std::array<char, 32> beginning;
+    do {
+      const std::size_t had = message.data.size();
+      asio::mutable_buffer into(beginning.data(), beginning.size());
+      if (had > 0) {
+        message.data.resize(had + std::clamp<std::size_t>(had, 1'024, 64 * 1'024));
+        into = asio::buffer(message.data) + had;
+      }
+      const auto [failed, size] = co_await self->socket.async_read_some(into, kAsTuple);
+      if (failed) co_return self->failure(failed);
+      if (had > 0)
+        message.data.resize(had + size);
+      else
+        message.data.assign(beginning.data(), size);
+    } while (!self->socket.is_message_done());
     message.text = self->socket.got_text();
     co_return message;
   }
 
-  static asio::awaitable<Status> send(std::shared_ptr<Impl> self, std::shared_ptr<const std::string> data, bool text) {
-    if (self->sending) {
-      Waiter waiter(*self);
-      co_await waiter.timer.async_wait(kAsTuple);
-      if (!waiter.granted) co_return Error(Code::kCancelled, "websocket.cancelled", "The send was cancelled.");
+  bool can_send() const { return socket.is_open() && !closing && !broken; }
+
+  void enqueue(OutgoingMessage message, Sender* sender) {
+    outgoing_bytes += message.size();
+    outgoing.push_back({std::move(message), sender});
+    if (outgoing.size() == 1) write_next();
+  }
+
+  /// Writes the first of those that wait; the completion handler goes on with the next.
+  void write_next() {
+    const OutgoingMessage& message = outgoing.front().message;
+    socket.text(message.text);
+    socket.next_layer().expire_after(limits.write_timeout);
+    const std::array<asio::const_buffer, 3> pieces{asio::buffer(message.head),
+                                                   message.body ? asio::buffer(*message.body) : asio::const_buffer(),
+                                                   asio::const_buffer(message.tail.data(), message.tail.size())};
+    socket.async_write(pieces, [self = shared_from_this()](error_code failed, std::size_t) { self->written(failed); });
+  }
+
+  void written(error_code failed) {
+    if (failed) {
+      const Error why = failure(failed);
+      broken = true;
+      while (!outgoing.empty()) pop(why);
+      // Half a frame may be out, and nothing after it could be understood: what waits for the peer ends, too.
+      if (!closing && socket.is_open()) socket.next_layer().close();
+    } else {
+      socket.next_layer().never_expire();
+      ++sent;
+      pop({});
+      while (!outgoing.empty() && !can_send())
+        pop(Error(Code::kCancelled, "websocket.closed", "The connection is closed."));
+      if (!outgoing.empty()) write_next();
     }
-    self->sending = true;
-    const Turn turn(*self);
-    if (!self->socket.is_open() || self->closing)
-      co_return Error(Code::kCancelled, "websocket.closed", "The connection is closed.");
-    self->socket.text(text);
-    self->socket.next_layer().expire_after(self->limits.write_timeout);
-    const auto [failed, size] = co_await self->socket.async_write(asio::buffer(*data), kAsTuple);
-    if (failed) co_return self->failure(failed);
-    self->socket.next_layer().never_expire();
+    for (Pusher* pusher : pushers) pusher->timer.cancel();
+    if (outgoing.empty() && drained) std::exchange(drained, {})();
+  }
+
+  void pop(Status outcome) {
+    Outgoing& first = outgoing.front();
+    outgoing_bytes -= first.message.size();
+    if (first.sender) {
+      first.sender->outcome = std::move(outcome);
+      first.sender->timer.cancel();
+    }
+    outgoing.pop_front();
+  }
+
+  static asio::awaitable<Status> send(std::shared_ptr<Impl> self, OutgoingMessage message) {
+    if (!self->can_send()) co_return Error(Code::kCancelled, "websocket.closed", "The connection is closed.");
+    Sender sender(*self);
+    self->enqueue(std::move(message), &sender);
+    co_await sender.timer.async_wait(kAsTuple);
+    if (sender.outcome) co_return std::move(*sender.outcome);
+    co_return Error(Code::kCancelled, "websocket.cancelled", "The send was cancelled.");
+  }
+
+  bool offer(OutgoingMessage&& message, const QueueLimits& queue) {
+    if (!can_send()) return false;
+    const bool room = outgoing.size() < queue.max_messages && outgoing_bytes + message.size() <= queue.max_bytes;
+    // A message larger than the whole queue may go alone, or it could never go.
+    if (!room && !outgoing.empty()) return false;
+    enqueue(std::move(message), nullptr);
+    return true;
+  }
+
+  static asio::awaitable<Status> push(std::shared_ptr<Impl> self, OutgoingMessage message, QueueLimits queue) {
+    while (!self->offer(std::move(message), queue)) {
+      if (!self->can_send()) co_return Error(Code::kCancelled, "websocket.closed", "The connection is closed.");
+      Pusher pusher(*self);
+      co_await pusher.timer.async_wait(kAsTuple);
+    }
     co_return Status();
   }
 
@@ -151,20 +223,26 @@ struct WebSocket::Impl {
     if (!failed) self->remember_close();
   }
 
-  ws::stream<Stream> socket;
+  ws::stream<Stream, false> socket;  // without compression, which would cost each connection its windows
   WebSocketLimits limits;
   std::string subprotocol;
   std::uint16_t code = kAbnormal;
   std::string reason;
   std::uint64_t pongs = 0;
+  std::uint64_t sent = 0;
   bool closing = false;
-  bool sending = false;
-  std::list<Waiter*> waiting;
+  bool broken = false;           // a write failed
+  std::list<Outgoing> outgoing;  // the first is being written
+  std::size_t outgoing_bytes = 0;
+  std::list<Pusher*> pushers;
+  std::function<void()> drained;
 };
 
 WebSocket::WebSocket(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 WebSocket::~WebSocket() {
-  if (impl_) cut_websocket(*impl_);
+  if (!impl_) return;
+  impl_->drained = nullptr;
+  cut_websocket(*impl_);
 }
 WebSocket::WebSocket(WebSocket&&) noexcept = default;
 WebSocket& WebSocket::operator=(WebSocket&& other) noexcept {
@@ -177,14 +255,23 @@ WebSocket& WebSocket::operator=(WebSocket&& other) noexcept {
 
 asio::awaitable<Result<Message>> WebSocket::receive() { return Impl::receive(impl_); }
 asio::awaitable<Status> WebSocket::send_text(std::string data) {
-  return Impl::send(impl_, std::make_shared<const std::string>(std::move(data)), true);
+  return Impl::send(impl_, {.head = std::move(data), .body = nullptr, .tail = {}, .text = true});
 }
 asio::awaitable<Status> WebSocket::send_binary(std::string data) {
-  return Impl::send(impl_, std::make_shared<const std::string>(std::move(data)), false);
+  return Impl::send(impl_, {.head = std::move(data), .body = nullptr, .tail = {}, .text = false});
 }
 asio::awaitable<Status> WebSocket::send_shared(std::shared_ptr<const std::string> data, bool text) {
-  return Impl::send(impl_, std::move(data), text);
+  return Impl::send(impl_, {.head = {}, .body = std::move(data), .tail = {}, .text = text});
 }
+bool WebSocket::offer(OutgoingMessage&& message, const QueueLimits& limits) {
+  return impl_->offer(std::move(message), limits);
+}
+asio::awaitable<Status> WebSocket::push(OutgoingMessage message, QueueLimits limits) {
+  return Impl::push(impl_, std::move(message), limits);
+}
+std::size_t WebSocket::waiting() const { return impl_->outgoing.size(); }
+std::uint64_t WebSocket::sent() const { return impl_->sent; }
+void WebSocket::on_drained(std::function<void()> call) { impl_->drained = std::move(call); }
 asio::awaitable<Status> WebSocket::ping() {
   const auto self = impl_;
   const auto [failed] = co_await self->socket.async_ping({}, kAsTuple);
@@ -271,62 +358,6 @@ asio::awaitable<Result<WebSocket>> connect_websocket(WebSocketTarget target) {
     co_return Error(Code::kFailedPrecondition, "websocket.subprotocol",
                     "The server chose a subprotocol nobody offered.");
   co_return WebSocket(std::move(impl));
-}
-
-SendQueue::SendQueue(WebSocket& socket, asio::any_io_executor executor, std::size_t max_messages, std::size_t max_bytes)
-    : socket_(socket),
-      max_messages_(max_messages),
-      max_bytes_(max_bytes),
-      filled_(executor, asio::steady_timer::time_point::max()),
-      drained_(executor, asio::steady_timer::time_point::max()) {}
-
-bool SendQueue::room_for(std::size_t size) const {
-  // A message larger than the whole queue may go alone, or it could never go.
-  return items_.empty() || (items_.size() < max_messages_ && bytes_ + size <= max_bytes_);
-}
-
-bool SendQueue::offer(std::shared_ptr<const std::string> data, bool text) {
-  if (ended_ || finishing_ || !room_for(data->size())) return false;
-  bytes_ += data->size();
-  items_.push_back({std::move(data), text});
-  filled_.cancel();
-  return true;
-}
-
-asio::awaitable<Status> SendQueue::push(std::shared_ptr<const std::string> data, bool text) {
-  while (!offer(data, text)) {
-    if (ended_ || finishing_) co_return Error(Code::kCancelled, "websocket.closed", "The connection is closed.");
-    co_await drained_.async_wait(kAsTuple);
-  }
-  co_return Status();
-}
-
-asio::awaitable<void> SendQueue::run() {
-  const struct End {
-    SendQueue& queue;
-    ~End() {
-      queue.ended_ = true;
-      queue.drained_.cancel();
-    }
-  } end{*this};
-  while (true) {
-    if (items_.empty()) {
-      if (finishing_) co_return;
-      co_await filled_.async_wait(kAsTuple);
-      continue;
-    }
-    const Item item = items_.front();
-    if (!co_await socket_.send_shared(item.data, item.text)) co_return;
-    items_.pop_front();
-    bytes_ -= item.data->size();
-    drained_.cancel();
-  }
-}
-
-void SendQueue::finish() {
-  finishing_ = true;
-  filled_.cancel();
-  drained_.cancel();
 }
 
 }  // namespace phx::net

@@ -2,16 +2,17 @@
 /// WebSocket (RFC 6455), both ends. Text is checked as UTF-8, messages have a size limit (close 1009), a peer that
 /// answers neither data nor pings within the idle time-out is cut off.
 ///
-/// One coroutine may receive while others send: sends are taken in order, one at a time. receive() must run for pings
-/// and closes to be noticed. Errors: "websocket.closed" (kCancelled; see close_code()), "websocket.too_big",
-/// "websocket.timeout", "websocket.failed".
+/// One coroutine may receive while others send: messages go out in the order they were given, one at a time.
+/// receive() must run for pings and closes to be noticed. Errors: "websocket.closed" (kCancelled; see close_code()),
+/// "websocket.too_big", "websocket.timeout", "websocket.failed".
+///
+/// A server holds sockets by the ten thousand, and most of them wait. So nothing is kept for what does not happen: no
+/// coroutine to write, no queue that is empty, no buffer for a message that has not begun.
 
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -50,6 +51,23 @@ struct Message {
   std::string data;
 };
 
+/// A message in pieces, sent as one: what many sockets get alike is shared between them and never copied, and what
+/// differs stands around it.
+struct OutgoingMessage {
+  std::string head;
+  std::shared_ptr<const std::string> body;
+  std::string_view tail;  ///< of static storage
+  bool text = true;
+
+  std::size_t size() const { return head.size() + (body ? body->size() : 0) + tail.size(); }
+};
+
+/// How much may wait on one socket to be sent.
+struct QueueLimits {
+  std::size_t max_messages = 256;
+  std::size_t max_bytes = 4 << 20;
+};
+
 class WebSocket {
  public:
   struct Impl;
@@ -61,11 +79,23 @@ class WebSocket {
 
   /// One caller at a time.
   asio::awaitable<Result<Message>> receive();
-  /// Returns when the bytes are the kernel's. Any number of callers; they queue, so bound them (see SendQueue).
+  /// Returns when the bytes are the kernel's. Any number of callers; they queue, so bound them.
   asio::awaitable<Status> send_text(std::string data);
   asio::awaitable<Status> send_binary(std::string data);
   /// Equal bytes to many sockets, without copies.
   asio::awaitable<Status> send_shared(std::shared_ptr<const std::string> data, bool text);
+
+  /// For publishers that must not wait for the network: takes the message and begins to send it, or says false when
+  /// there is no room or the connection ends. A message larger than the limits goes alone.
+  bool offer(OutgoingMessage&& message, const QueueLimits& limits);
+  /// Waits for room. kCancelled "websocket.closed" when the connection ended meanwhile.
+  asio::awaitable<Status> push(OutgoingMessage message, QueueLimits limits);
+  /// Messages that have not gone out yet, and how many ever did.
+  std::size_t waiting() const;
+  std::uint64_t sent() const;
+  /// Called once, when what waits now has gone out or the connection broke. An empty function takes it back.
+  void on_drained(std::function<void()> call);
+
   asio::awaitable<Status> ping();
   /// Starts the closing handshake; a coroutine in receive() then gets "websocket.closed". Safe to call twice.
   /// The reason is cut to the 123 bytes the protocol allows.
@@ -82,47 +112,6 @@ class WebSocket {
 
  private:
   std::shared_ptr<Impl> impl_;
-};
-
-/// A bounded queue of outgoing messages with one writer, for publishers that must not wait for the network.
-///
-///     if (!queue.offer(message)) …            // full: the client is too slow; close it with 1013
-///     PHX_CO_CHECK(co_await queue.push(m));   // or wait for room
-///     scope.spawn("ws writer", queue.run());  // writes until finish() or a failure
-///
-/// Everything happens on one thread. The queue must outlive run().
-class SendQueue {
- public:
-  SendQueue(WebSocket& socket, asio::any_io_executor executor, std::size_t max_messages, std::size_t max_bytes);
-
-  /// Takes the message, or says false when there is no room or the queue ended.
-  bool offer(std::shared_ptr<const std::string> data, bool text = true);
-  /// Waits for room. kCancelled "websocket.closed" when the queue ended meanwhile.
-  asio::awaitable<Status> push(std::shared_ptr<const std::string> data, bool text = true);
-  /// The writer: sends in order until finish() was called and all is sent, or a send fails.
-  asio::awaitable<void> run();
-  /// No more messages; run() ends when the queue is empty.
-  void finish();
-  std::size_t size() const { return items_.size(); }
-  std::size_t bytes() const { return bytes_; }
-  bool ended() const { return ended_; }
-
- private:
-  struct Item {
-    std::shared_ptr<const std::string> data;
-    bool text;
-  };
-  bool room_for(std::size_t size) const;
-
-  WebSocket& socket_;
-  std::size_t max_messages_;
-  std::size_t max_bytes_;
-  std::deque<Item> items_;
-  std::size_t bytes_ = 0;
-  bool finishing_ = false;
-  bool ended_ = false;
-  asio::steady_timer filled_;   // wakes run()
-  asio::steady_timer drained_;  // wakes push()
 };
 
 /// Connects to "ws://host:port/path" or "wss://…"; with unix_socket set, through that socket (the URL then gives Host

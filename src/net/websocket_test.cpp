@@ -380,53 +380,90 @@ TEST_F(WebSocketTest, SaysWhyItCannotConnect) {
   });
 }
 
-TEST_F(WebSocketTest, SendQueueIsBoundedAndOrdered) {
+TEST_F(WebSocketTest, MessagesInPiecesAreOneMessage) {
   start();
   run(io, [this]() -> asio::awaitable<void> {
     auto socket = (co_await open("/echo")).value();
-    SendQueue queue(socket, io.get_executor(), 2, 10);
-    const auto text = [](std::string data) { return std::make_shared<const std::string>(std::move(data)); };
-    EXPECT_TRUE(queue.offer(text("larger than the queue may hold")));
-    EXPECT_FALSE(queue.offer(text("x"))) << "no room beside it";
-    TaskScope scope(io.get_executor(), "queue");
-    bool pushed = false;
-    const auto push = [&]() -> asio::awaitable<void> {
-      pushed = static_cast<bool>(co_await queue.push(text("second")));
-    };
-    scope.spawn("push", push());
-    EXPECT_FALSE(pushed);
-    scope.spawn("run", queue.run());
-    EXPECT_EQ((co_await socket.receive()).value().data, "echo larger than the queue may hold");
-    EXPECT_EQ((co_await socket.receive()).value().data, "echo second");
-    EXPECT_TRUE(pushed);
-    EXPECT_TRUE(queue.offer(text("third")));
-    queue.finish();
-    EXPECT_FALSE(queue.offer(text("fourth")));
-    co_await scope.join();
-    EXPECT_TRUE(queue.ended());
-    EXPECT_EQ(queue.bytes(), 0u);
-    EXPECT_EQ((co_await socket.receive()).value().data, "echo third");
+    const auto body = std::make_shared<const std::string>("shared");
+    EXPECT_TRUE(socket.offer({.head = "<", .body = body, .tail = ">"}, {}));
+    EXPECT_TRUE(socket.offer({.head = "", .body = body, .tail = ""}, {}));
+    EXPECT_TRUE(socket.offer({.head = "alone", .body = nullptr, .tail = {}}, {}));
+    EXPECT_EQ(socket.waiting(), 3u);
+    for (const char* heard : {"echo <shared>", "echo shared", "echo alone"})
+      EXPECT_EQ((co_await socket.receive()).value().data, heard);
+    EXPECT_EQ(socket.waiting(), 0u);
+    EXPECT_EQ(socket.sent(), 3u);
+    EXPECT_EQ(body.use_count(), 1) << "nothing is kept";
   });
 }
 
-TEST_F(WebSocketTest, SendQueueEndsWithItsSocket) {
+TEST_F(WebSocketTest, TheQueueIsBoundedAndOrdered) {
   start();
   run(io, [this]() -> asio::awaitable<void> {
     auto socket = (co_await open("/echo")).value();
-    SendQueue queue(socket, io.get_executor(), 1, 100);
-    const auto data = std::make_shared<const std::string>("x");
-    EXPECT_TRUE(queue.offer(data));
-    co_await socket.close();
+    const QueueLimits limits{.max_messages = 2, .max_bytes = 10};
+    const auto text = [](std::string data) {
+      return OutgoingMessage{.head = std::move(data), .body = nullptr, .tail = {}};
+    };
+    EXPECT_TRUE(socket.offer(text("larger than the queue may hold"), limits));
+    OutgoingMessage kept = text("x");
+    EXPECT_FALSE(socket.offer(std::move(kept), limits)) << "no room beside it";
+    EXPECT_EQ(kept.head, "x") << "what was not taken is still there";
+    int drained = 0;
+    socket.on_drained([&drained] { ++drained; });
+    TaskScope scope(io.get_executor(), "queue");
+    std::string order;
+    const auto push = [&](std::string data) -> asio::awaitable<void> {
+      if (co_await socket.push(text(data), limits)) order += data;
+    };
+    for (const char* data : {"1", "2", "3"}) scope.spawn("push", push(data));
+    EXPECT_EQ(order, "");
+    EXPECT_EQ((co_await socket.receive()).value().data, "echo larger than the queue may hold");
+    for (const char* heard : {"echo 1", "echo 2", "echo 3"}) EXPECT_EQ((co_await socket.receive()).value().data, heard);
+    co_await scope.join();
+    EXPECT_EQ(order, "123");
+    EXPECT_EQ(drained, 1) << "once, however often the queue was empty";
+  });
+}
+
+TEST_F(WebSocketTest, WhoWaitsForRoomHearsThatTheSocketClosed) {
+  start();
+  run(io, [this]() -> asio::awaitable<void> {
+    auto socket = (co_await open("/echo")).value();
+    const QueueLimits limits{.max_messages = 1, .max_bytes = 100};
+    const auto text = [] { return OutgoingMessage{.head = "x", .body = nullptr, .tail = {}}; };
+    EXPECT_TRUE(socket.offer(text(), limits));
     TaskScope scope(io.get_executor(), "queue");
     std::string reason;
     const auto push = [&]() -> asio::awaitable<void> {
-      const auto pushed = co_await queue.push(data);
+      const auto pushed = co_await socket.push(text(), limits);
       if (!pushed) reason = pushed.error().reason();
     };
     scope.spawn("push", push());
-    scope.spawn("run", queue.run());
+    co_await socket.close();
+    EXPECT_FALSE(socket.offer(text(), limits));
     co_await scope.join();
     EXPECT_EQ(reason, "websocket.closed");
+  });
+}
+
+TEST_F(WebSocketTest, FragmentsArriveAsOneMessage) {
+  start();
+  run(io, [this]() -> asio::awaitable<void> {
+    RawClient client(io);
+    co_await client.connect(port);
+    co_await client.send(handshake());
+    EXPECT_THAT(co_await client.read_until("\r\n\r\n"), StartsWith("HTTP/1.1 101 "));
+    // "Hel", a ping in between, an empty frame, "lo"; all masked with zeros.
+    const std::string mask(4, '\0');
+    const auto frame = [&](char first, std::string payload) {
+      return std::string{first, static_cast<char>(0x80 | payload.size())} + mask + payload;
+    };
+    co_await client.send(frame('\x01', "Hel") + frame('\x89', "") + frame('\x00', "") + frame('\x80', "lo"));
+    EXPECT_THAT(co_await client.read_until("echo Hello"), HasSubstr("\x8a"));
+    // An empty message is one, too.
+    co_await client.send(frame('\x81', ""));
+    EXPECT_THAT(co_await client.read_until("echo "), HasSubstr("echo "));
   });
 }
 

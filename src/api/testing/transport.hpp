@@ -74,6 +74,7 @@ struct Transport : ::testing::Test {
   }
   ~Transport() override {
     fleet.db.run(server.stop());
+    fleet.db.run(ws.stop());
     fleet.db.run(tasks.stop());
     client.reset();
   }
@@ -141,7 +142,7 @@ struct Transport : ::testing::Test {
       *fleet.service, identity,
       identity,       live,
       documents,      feed,
-      fleet.ids,      {.init_timeout = 400ms, .max_operations = 3, .max_messages = 4, .patience = 500ms}};
+      fleet.ids,      {.init_timeout = 400ms, .max_operations = 3, .queue = {.max_messages = 4}, .patience = 500ms}};
   HttpMetrics metrics{fleet.db.metrics()};
   net::HttpServer server{
       fleet.db.executor(),

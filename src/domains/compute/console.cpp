@@ -21,14 +21,16 @@ class Viewer {
          api::LiveConnections& live, api::LiveConnection::Right right)
       : socket_(socket),
         console_(std::move(console)),
-        right_(live, executor, std::move(right)),
-        scope_(executor, "console") {}
+        scope_(executor, "console"),
+        right_(live, scope_, std::move(right), [this](api::LiveConnection::End end) {
+          ended_ = true;
+          scope_.spawn("console end", socket_.close(end.code, std::move(end.reason)));
+        }) {}
 
   asio::awaitable<void> run(std::string state) {
     const json::object hello{{"type", "state"}, {"state", state}};
     if (!co_await socket_.send_text(json::serialize(hello))) co_return;
     scope_.spawn("console output", output());
-    scope_.spawn("console right", close_with_right());
     for (;;) {
       const auto message = co_await socket_.receive();
       if (!message) break;
@@ -43,8 +45,12 @@ class Viewer {
         if (!co_await socket_.send_text(json::serialize(notice))) break;
       }
     }
+  }
+
+  /// The end of everything that refers to this.
+  asio::awaitable<void> stop() {
     console_->close();
-    co_await scope_.stop();
+    return scope_.stop();
   }
 
  private:
@@ -63,17 +69,11 @@ class Viewer {
     }
   }
 
-  asio::awaitable<void> close_with_right() {
-    const auto end = co_await right_.ended();
-    ended_ = true;
-    co_await socket_.close(end.code, end.reason);
-  }
-
   net::WebSocket& socket_;
   std::unique_ptr<Console> console_;
-  api::LiveConnection right_;
   bool ended_ = false;
   TaskScope scope_;
+  api::LiveConnection right_;
 };
 
 asio::awaitable<void> serve(net::WebSocket& socket, Hypervisor& hypervisor, Uuid id, std::string state,
@@ -84,7 +84,14 @@ asio::awaitable<void> serve(net::WebSocket& socket, Hypervisor& hypervisor, Uuid
     co_return;
   }
   Viewer viewer(socket, std::move(*console), co_await asio::this_coro::executor, live, std::move(right));
-  co_await viewer.run(std::move(state));
+  std::exception_ptr thrown;
+  try {
+    co_await viewer.run(std::move(state));
+  } catch (...) { thrown = std::current_exception(); }
+  // Tasks hold references into the viewer: they end before it does, whatever happens.
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  co_await viewer.stop();
+  if (thrown) std::rethrow_exception(thrown);
 }
 
 }  // namespace
