@@ -505,7 +505,7 @@ input JSONFilter {
       if (const auto* needed = directive(*type, "requires")) entry->min_role = role_from_name(needed->string("role"));
       if (const auto* rule = directive(*type, "rows"))
         entry->rows = RowRule{std::string(rule->string("function")), strings(*rule, "columns"),
-                              role_from_name(rule->string("unless"))};
+                              rule->arguments.at("viewer").as_bool(), role_from_name(rule->string("unless"))};
       made[type] = entry.get();
       api_->by_type_[type] = entry.get();
       api_->tables_.emplace(type->name, std::move(entry));

@@ -92,10 +92,11 @@ struct TableOrder {
   std::vector<OrderKey> keys;  ///< one for each field
 };
 
-/// A condition on the rows that a role below `unless` sees: phoenix.<function>(<columns>).
+/// A condition on the rows that a role below `unless` sees: phoenix.<function>(<columns>), or (<columns>, <user's id>).
 struct RowRule {
   std::string function;
   std::vector<std::string> columns;
+  bool viewer = false;
   Role unless = Role::kNone;  ///< kNone: it holds for all
 };
 

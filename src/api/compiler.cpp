@@ -618,24 +618,26 @@ Result<Plan> Compiler::connection(const FieldGroup& group) const {
   work.plan.group = &group;
   work.plan.connection = std::make_shared<ConnectionShape>();
   Binders binders;
-  StatementBuilder sql;
+  StatementBuilder sql{.viewer = viewer_};
   PHX_TRY(auto made, work.connection(sql, group, table, "", "", *work.plan.connection, 1));
   if (!made.text.empty()) {
     work.plan.rows = pg::Query{pg::Sql::dynamic(statement_name(table), std::move(made.text)), std::move(sql.params)};
     binders.rows = std::move(sql.binders);
   }
   work.plan.types.merge(sql.types);
+  work.plan.personal |= sql.personal;
   if (made.wants_count) {
-    StatementBuilder counting;
+    StatementBuilder counting{.viewer = viewer_};
     PHX_TRY(std::string text, work.count(counting, group, table, "", ""));
     work.plan.types.merge(counting.types);
+    work.plan.personal |= counting.personal;
     work.plan.count =
         pg::Query{pg::Sql::dynamic(statement_name(table) + ".count", std::move(text)), std::move(counting.params)};
     binders.count = std::move(counting.binders);
   }
   for (ConnectionShape::Part& part : work.plan.connection->parts) {
     if (!part.is_aggregate() || part.error) continue;
-    StatementBuilder reading;
+    StatementBuilder reading{.viewer = viewer_};
     auto text = work.aggregate(reading, group, table, "", "", part);
     if (!text) {
       work.bindable = false;
@@ -643,6 +645,7 @@ Result<Plan> Compiler::connection(const FieldGroup& group) const {
       continue;
     }
     work.plan.types.merge(reading.types);
+    work.plan.personal |= reading.personal;
     part.extra = static_cast<int>(work.plan.extras.size());
     work.plan.extras.push_back(
         {pg::Sql::dynamic(statement_name(table) + ".aggregate", std::move(*text)), std::move(reading.params)});
@@ -676,7 +679,7 @@ Result<Plan> Compiler::rows(
   if (table.min_role > role_) return role_required(table.name, table.min_role);
   work.plan.group = &group;
   work.plan.object = std::make_shared<ObjectShape>();
-  StatementBuilder sql;
+  StatementBuilder sql{.viewer = viewer_};
   Level level{.alias = sql.alias()};
   work.plan.id_column = level.add(level.column(level.alias, "id"));
   PHX_CHECK(work.spend(expected));
@@ -685,6 +688,7 @@ Result<Plan> Compiler::rows(
   PHX_TRY(page.conditions, which(sql, level.alias));
   also(page.conditions, visible_rows(sql, table, level.alias, role_));
   work.plan.types.merge(sql.types);
+  work.plan.personal |= sql.personal;
   work.plan.rows =
       pg::Query{pg::Sql::dynamic(statement_name(table), render(level, page, false)), std::move(sql.params)};
   if (work.bindable) {

@@ -37,8 +37,10 @@ struct CompileLimits {
 
 class Compiler {
  public:
-  Compiler(const ApiSchema& api, const graphql::Execution& execution, Role role, CompileLimits limits = {})
-      : api_(api), execution_(execution), role_(role), limits_(limits) {}
+  /// `viewer` is the user who asks, for row rules that look at it.
+  Compiler(const ApiSchema& api, const graphql::Execution& execution, Role role, CompileLimits limits = {},
+           const Uuid& viewer = {})
+      : api_(api), execution_(execution), role_(role), limits_(limits), viewer_(viewer) {}
 
   /// A root field with @connection.
   Result<Plan> connection(const graphql::FieldGroup& group) const;
@@ -55,6 +57,7 @@ class Compiler {
   const graphql::Execution& execution_;
   Role role_;
   CompileLimits limits_;
+  Uuid viewer_;
 };
 
 /// The plan with the values of other arguments of the same shape: what is null, which enum values and booleans, the

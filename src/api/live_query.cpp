@@ -293,12 +293,13 @@ GraphqlService::Opened GraphqlService::open(asio::any_io_executor executor, Requ
   bool personal = false;
   std::set<std::string, std::less<>> types{meaning.target->name};
   std::shared_ptr<const Plan> list;
-  const Compiler compiler(services_.api, execution, context.role, compile_limits(context.role));
+  const Compiler compiler(services_.api, execution, context.role, compile_limits(context.role),
+                          context.principal.user_id);
   if (is_list) {
     auto plan = compiler.connection(field);
     if (!plan) return refuse(plan.error());
     types.insert(plan->types.begin(), plan->types.end());
-    personal = !plan->resolvers.empty();
+    personal = plan->personal || !plan->resolvers.empty();
     list = std::make_shared<const Plan>(std::move(*plan));
   } else {
     std::map<const FieldGroup*, std::vector<Uuid>> refs;
@@ -306,7 +307,7 @@ GraphqlService::Opened GraphqlService::open(asio::any_io_executor executor, Requ
     for (auto& [node, ids] : refs) {
       const auto plan = compiler.by_ids(*node, *meaning.target, std::move(ids));
       if (!plan) return refuse(plan.error());
-      personal = personal || !plan->resolvers.empty();
+      personal = personal || plan->personal || !plan->resolvers.empty();
     }
   }
   // Subscriptions are equal when everything but where they begin is equal. Computed fields may depend on who asks.

@@ -126,6 +126,8 @@ struct Plan {
   std::uint64_t cost = 0;  ///< rows that may be touched, by page sizes
   /// Names of the types whose rows the plan reads: an event about any of them may change the answer.
   std::set<std::string, std::less<>> types;
+  /// Row rules by the user are in it: others' answers differ.
+  bool personal = false;
   /// Null when the plan holds more of the arguments' values than its parameters: what was refused because of one, and
   /// arguments of computed fields.
   std::shared_ptr<const Binders> binders;

@@ -171,7 +171,7 @@ PlanCache::PlanCache(const ApiSchema& api, Limits limits, Metrics& metrics)
       compiled_(plans_counter(metrics, "none")) {}
 
 PlanCache::Found PlanCache::find(const std::string& text, const std::optional<std::string>& operation_name,
-                                 const json::object& variables, Role role) {
+                                 const json::object& variables, Role role, const Uuid& viewer) {
   // What most requests need: one string, made by hand.
   std::string key;
   key.reserve(text.size() + 64);
@@ -201,7 +201,7 @@ PlanCache::Found PlanCache::find(const std::string& text, const std::optional<st
     // A document lives at least as long as what is kept under its address.
     std::string shape = fmt::format("{}{}\x1f{}", std::string_view(key).substr(0, scope),
                                     fmt::ptr(known->document.get()), shape_of_variables(*execution));
-    if (const auto* served = shapes_.find(shape)) out = bind(**served, *execution);
+    if (const auto* served = shapes_.find(shape)) out = bind(**served, *execution, viewer);
     if (out) {
       bound_.add();
     } else {
@@ -213,13 +213,13 @@ PlanCache::Found PlanCache::find(const std::string& text, const std::optional<st
     out = std::make_shared<ReadyQuery>(known->document, std::move(*execution));
     if (is_query) compiled_.add();
   }
-  if (keeps) ready_.keep(std::move(key), out);
+  if (keeps) out->key = std::move(key);
   return out;
 }
 
-std::shared_ptr<ReadyQuery> PlanCache::bind(const ReadyQuery& known, const Execution& execution) {
+std::shared_ptr<ReadyQuery> PlanCache::bind(const ReadyQuery& known, const Execution& execution, const Uuid& viewer) {
   auto out = std::make_shared<ReadyQuery>(known.document, known.execution.with_variables_of(execution));
-  const Arguments arguments(out->execution);
+  const Arguments arguments(out->execution, viewer);
   for (const auto& plan : known.plans) {
     if (!plan) {
       out->plans.emplace_back();
@@ -233,17 +233,28 @@ std::shared_ptr<ReadyQuery> PlanCache::bind(const ReadyQuery& known, const Execu
 }
 
 void PlanCache::learn(const std::shared_ptr<ReadyQuery>& query) {
+  std::string key = std::exchange(query->key, {});
   std::string shape = std::exchange(query->shape, {});
-  if (shape.empty()) return;
   const auto fields = query->execution.root_fields();
   if (!fields || fields->size() != query->plans.size()) return;
+  bool personal = false;
+  bool bindable = true;
   for (std::size_t i = 0; i < fields->size(); ++i) {
-    // Computed root fields look at their arguments themselves.
+    const graphql::Field* field = (*fields)[i].field;
     const auto& plan = query->plans[i];
-    if ((*fields)[i].field == api_.schema().typename_field() ? plan.has_value() : !plan || !*plan || !(**plan)->binders)
-      return;
+    const auto kind = api_.meaning(*field).kind;
+    if (kind != FieldMeaning::Kind::kConnection && kind != FieldMeaning::Kind::kById) {
+      // Computed root fields look at their arguments themselves.
+      bindable = bindable && field == api_.schema().typename_field();
+      continue;
+    }
+    // One that was refused before it was planned would be planned later, for somebody, under a key of everybody.
+    if (!plan) return;
+    personal = personal || (*plan && (**plan)->personal);
+    bindable = bindable && *plan && (**plan)->binders;
   }
-  shapes_.keep(std::move(shape), query);
+  if (!key.empty() && !personal) ready_.keep(std::move(key), query);
+  if (!shape.empty() && bindable) shapes_.keep(std::move(shape), query);
 }
 
 }  // namespace phx::api

@@ -2,7 +2,8 @@
 /// What was made of earlier requests, so that a repeated operation is neither parsed nor validated nor compiled again.
 /// Clients repeat operations in three ways, from the cheapest to find to the dearest:
 ///
-/// 1. *The same text and variables*: a dashboard that asks again. Everything lies ready, values included.
+/// 1. *The same text and variables*: a dashboard that asks again. Everything lies ready, values included. Plans
+///    with row rules by the user are not kept so.
 /// 2. *The same text, other variables*: the plan lies ready and takes the new values. It is found by all that shapes a
 ///    plan: the caller's role, which variables are present and null, enum values, booleans, sizes of pages, and lengths
 ///    of lists of objects. The tenant is no part of it: that is the statement's setting.
@@ -119,7 +120,8 @@ struct ReadyQuery {
   graphql::Execution execution;
   /// By root field, compiled when it is first wanted.
   std::vector<std::optional<Result<std::shared_ptr<const Plan>>>> plans;
-  /// Under what the plans may serve others; empty when they may not, or already do.
+  /// Under what it may serve the same request, and its plans others; empty when they may not, or already do.
+  std::string key;
   std::string shape;
 };
 
@@ -134,10 +136,10 @@ class PlanCache {
   PlanCache(const ApiSchema& api, Limits limits, Metrics& metrics);
 
   using Found = std::expected<std::shared_ptr<ReadyQuery>, std::vector<graphql::GraphqlError>>;
-  /// Errors are request errors.
+  /// Errors are request errors. `viewer` is the user who asks.
   Found find(const std::string& text, const std::optional<std::string>& operation_name,
-             const boost::json::object& variables, Role role);
-  /// After it was run: its plans may serve others of the shape.
+             const boost::json::object& variables, Role role, const Uuid& viewer);
+  /// After it was run: it may serve the same request again, and its plans others of the shape.
   void learn(const std::shared_ptr<ReadyQuery>& query);
   DocumentCache& documents() { return documents_; }
 
@@ -148,7 +150,8 @@ class PlanCache {
 
  private:
   /// Null when the values cannot be bound.
-  static std::shared_ptr<ReadyQuery> bind(const ReadyQuery& known, const graphql::Execution& execution);
+  static std::shared_ptr<ReadyQuery> bind(const ReadyQuery& known, const graphql::Execution& execution,
+                                          const Uuid& viewer);
 
   const ApiSchema& api_;
   Limits limits_;

@@ -104,7 +104,8 @@ asio::awaitable<GraphqlAnswer> GraphqlService::execute(RequestContext context, G
   const auto refuse = [&](Error error) {
     return request_errors({to_graphql_error(error, context.request_id)}, context.request_id, error.code());
   };
-  auto found = cache_.find(request.query, request.operation_name, request.variables, context.role);
+  auto found =
+      cache_.find(request.query, request.operation_name, request.variables, context.role, context.principal.user_id);
   if (!found) co_return request_errors(std::move(found.error()), context.request_id, Code::kInvalidArgument);
   const std::shared_ptr<ReadyQuery> ready = std::move(*found);
   const Execution& execution = ready->execution;
@@ -140,7 +141,8 @@ asio::awaitable<std::uint64_t> GraphqlService::run_query(const RequestContext& c
   query.plans.resize(fields.size());
   std::vector<Job> jobs;
   jobs.reserve(fields.size());
-  const Compiler compiler(services_.api, execution, context.role, compile_limits(context.role));
+  const Compiler compiler(services_.api, execution, context.role, compile_limits(context.role),
+                          context.principal.user_id);
   for (const FieldGroup& group : fields) {
     Job& job = jobs.emplace_back();
     job.group = &group;
@@ -216,7 +218,7 @@ void GraphqlService::collect_refs(const Execution& execution, const FieldGroup& 
 asio::awaitable<std::uint64_t> GraphqlService::read(const RequestContext& context, const Execution& execution,
                                                     std::vector<Job>& jobs) {
   const CompileLimits limits = compile_limits(context.role);
-  const Compiler compiler(services_.api, execution, context.role, limits);
+  const Compiler compiler(services_.api, execution, context.role, limits, context.principal.user_id);
   std::vector<pg::Query> queries;
   std::uint64_t cost = 0;
   for (Job& job : jobs) {

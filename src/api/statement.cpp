@@ -183,6 +183,16 @@ Result<std::string> StatementBuilder::value(ColumnKind kind, const json::value& 
   return last();
 }
 
+std::string StatementBuilder::viewer_id() {
+  personal = true;
+  params.add(viewer);
+  binders.push_back([](const Arguments& arguments, pg::Params& to) {
+    to.add(arguments.viewer());
+    return Status();
+  });
+  return last();
+}
+
 std::string StatementBuilder::null(ColumnKind kind) {
   switch (kind) {
     case ColumnKind::kId: return param(std::optional<Uuid>());
@@ -242,10 +252,11 @@ std::string StatementBuilder::key(ColumnKind kind, std::string_view binary, Bind
 
 namespace {
 
-std::string row_rule(const TableType& table, const std::string& alias, Role role) {
+std::string row_rule(StatementBuilder& sql, const TableType& table, const std::string& alias, Role role) {
   if (!table.rows || (table.rows->unless != Role::kNone && role >= table.rows->unless)) return {};
   std::string columns;
   for (const std::string& column : table.rows->columns) columns += (columns.empty() ? "" : ", ") + alias + "." + column;
+  if (table.rows->viewer) columns += (columns.empty() ? "" : ", ") + sql.viewer_id();
   return fmt::format("phoenix.{}({})", table.rows->function, columns);
 }
 
@@ -254,7 +265,7 @@ std::string row_rule(const TableType& table, const std::string& alias, Role role
 std::string visible_rows(StatementBuilder& sql, const TableType& table, const std::string& alias, Role role) {
   if (!table.is_abstract()) {
     sql.types.insert(table.name);
-    return row_rule(table, alias, role);
+    return row_rule(sql, table, alias, role);
   }
   std::vector<std::string> seen;
   for (const TableType* member : table.members)
@@ -268,7 +279,7 @@ std::string visible_rows(StatementBuilder& sql, const TableType& table, const st
   for (const TableType* member : table.members) {
     if (member->min_role > role) continue;
     const std::string row = sql.alias();
-    const std::string rule = row_rule(*member, row, role);
+    const std::string rule = row_rule(sql, *member, row, role);
     if (rule.empty()) continue;
     also(out, fmt::format("({0}.{1} <> '{2}' or exists (select 1 from phoenix.{3} {4} where {4}.id = {0}.id and {5}))",
                           alias, table.type_column, member->name, member->table, row, rule));

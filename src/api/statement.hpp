@@ -25,13 +25,16 @@ namespace phx::api {
 /// Arguments of fields as one request gave them.
 class Arguments {
  public:
-  /// The execution must outlive it.
-  explicit Arguments(const graphql::Execution& execution) : execution_(execution) {}
+  /// The execution must outlive it; `viewer` is the user who asks.
+  explicit Arguments(const graphql::Execution& execution, const Uuid& viewer = {})
+      : execution_(execution), viewer_(viewer) {}
+  const Uuid& viewer() const { return viewer_; }
   /// What stands at a place such as "filter.or[0].name.eq", or null.
   const boost::json::value* at(const graphql::FieldGroup& field, std::string_view path) const;
 
  private:
   const graphql::Execution& execution_;
+  Uuid viewer_;
   mutable std::vector<std::pair<const graphql::FieldGroup*, boost::json::object>> known_;
 };
 
@@ -46,6 +49,8 @@ struct StatementBuilder {
   int aliases = 0;
   /// Names of the types whose rows are read, also where only a condition looks at them.
   std::set<std::string, std::less<>> types;
+  Uuid viewer;            ///< the user who asks
+  bool personal = false;  ///< what is read depends on who asks
 
   std::string alias() { return "t" + std::to_string(aliases++); }
   /// A value that is the same whatever the arguments are.
@@ -62,6 +67,8 @@ struct StatementBuilder {
 
   /// A coerced input value, not null, as a parameter of the kind's type; it stands at `path` in the field's arguments.
   Result<std::string> value(ColumnKind kind, const boost::json::value& value, const std::string& path);
+  /// The id of the user who asks.
+  std::string viewer_id();
   /// A null of the kind's type.
   std::string null(ColumnKind kind);
   /// A list without nulls as an array parameter; for decimals the expression is a cast of one.

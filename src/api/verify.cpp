@@ -118,7 +118,8 @@ class Verification {
         faults_.push_back(fmt::format("{}: phoenix.{}.{} is no text", type.name, type.table, type.type_column));
     if (type.rows) {
       for (const std::string& each : type.rows->columns) column(type.name, type.table, each);
-      check_function(type.name, type.rows->function, ColumnKind::kBoolean, type.rows->columns.size());
+      check_function(type.name, type.rows->function, ColumnKind::kBoolean,
+                     type.rows->columns.size() + (type.rows->viewer ? 1 : 0));
     }
     for (const TableOrder& order : type.orders)
       for (const OrderKey& key : order.keys) check_order_key(type, table->second, order, key);
