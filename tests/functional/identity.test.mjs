@@ -110,6 +110,8 @@ test('a token of each algorithm says who and where', async () => {
     assert.equal(decode(token, 0).alg, alg);
     const { me } = await asked(token);
     assert.equal(me.platformAdmin, false);
+    const { me: { memberships } } = await world.graphql('{ me { memberships { tenantName role } } }', {}, { token });
+    assert.deepEqual(memberships, [{ tenantName: 'acme', role: 'TENANT_ADMIN' }], 'what the claim opens');
     const quotas = await world.graphql('{ images { totalCount } auditLog { totalCount } }', {}, { token });
     assert.ok(quotas.auditLog.totalCount >= 0, 'an administrator of the tenant, without any membership and without a header');
     assert.equal((await refusal(world.graphql('{ images { totalCount } }', {}, { token, tenant: 'globex' }))).code, 'NOT_FOUND');
