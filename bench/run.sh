@@ -13,6 +13,7 @@
 #   open_loop latency at 70 % of what the server bears, requests due at fixed times
 #   events    transactions with an event beside the same without, native and with a slow disk
 #   subscribers  sockets that watch one list: memory of each, and how long a change takes to all   SUBSCRIBERS (10000)
+#             CLIENTS (1) processes that the sockets are spread over
 #   queue     claims beside a snapshot held open                                 QUEUE_SECONDS (60) a turn
 #   boot      from the click to RUNNING and to the login prompt; idle memory; a second ./dev up    BOOT_TIMES (10)
 #   build     cold and warm build in a copy of the tree; half an hour on two cores: only with BENCH_BUILD=1
