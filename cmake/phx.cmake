@@ -22,7 +22,9 @@ add_library(phx_beast_impl STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_impl/beast_imp
 add_library(phx_boost_flags INTERFACE)
 target_compile_definitions(phx_boost_flags INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
-  BOOST_ASIO_DISABLE_BOOST_COROUTINE SPDLOG_FMT_EXTERNAL)
+  BOOST_ASIO_DISABLE_BOOST_COROUTINE SPDLOG_FMT_EXTERNAL
+  # Coroutine frames then come from operator new: aligned_alloc() goes past malloc's per-thread cache.
+  BOOST_ASIO_DISABLE_STD_ALIGNED_ALLOC BOOST_ASIO_DISABLE_BOOST_ALIGN)
 target_compile_features(phx_boost_flags INTERFACE cxx_std_23)
 add_library(phx_boost INTERFACE)
 target_link_libraries(phx_boost INTERFACE phx_boost_flags phx_asio_impl Boost::json Threads::Threads)
