@@ -25,7 +25,8 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 names=("$@")
 [ $# -gt 0 ] || names=(micro vm_list resources peers nested deep_pages open_loop subscribers events queue boot)
 
-[ -n "${BENCH_NO_BUILD:-}" ] || ninja -C build bench_programs >/dev/null
+# Configured before its packages were there, a build folder does not know the micro benchmark.
+[ -n "${BENCH_NO_BUILD:-}" ] || { cmake build >/dev/null; ninja -C build bench_programs >/dev/null; }
 
 # The tree as it is committed, built as ./dev does, with a compiler cache of its own: empty first, then full.
 measure_build() {
