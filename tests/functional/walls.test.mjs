@@ -50,7 +50,7 @@ before(async () => {
   await populate(b, 'globex');
   b.who = { tenant: 'globex', cookie: b.owner.cookie };
   a.who = { tenant: kMark, cookie: a.owner.cookie };
-  const answer = await world.graphql(`{ __schema { types { kind name inputFields { name type { ...t } }
+  const answer = await world.graphql(`{ __schema { types { kind name enumValues { name } inputFields { name type { ...t } }
     fields { name args { name defaultValue type { ...t } } type { ...t } } } } }
     fragment t on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }`, {}, b.who);
   schema = new Map(answer.__schema.types.map((type) => [type.name, type]));
@@ -67,13 +67,15 @@ function selection(name, depth, visited) {
   visited?.add(name);
   const parts = [];
   for (const field of schema.get(name).fields) {
-    if (field.args.some(needed)) continue;
+    // Groups ask by what: by everything.
+    const given = field.args.filter((arg) => needed(arg) && schema.get(named(arg.type)).kind === 'ENUM');
+    if (field.args.some((arg) => needed(arg) && !given.includes(arg))) continue;
     const target = schema.get(named(field.type));
     if (target.kind !== 'OBJECT') {
       parts.push(field.name);
       continue;
     }
-    const cheap = /Connection$/.test(target.name) || /Edge$/.test(target.name) || target.name === 'PageInfo';
+    const cheap = /(Connection|Edge|Aggregate|Group|Keys|PageInfo)$/.test(target.name);
     if (depth <= 0 && !cheap) continue;
     if (/Connection$/.test(target.name) && depth <= 0) continue;
     if (/Edge$/.test(target.name)) {
@@ -82,7 +84,10 @@ function selection(name, depth, visited) {
       continue;
     }
     const inner = selection(target.name, cheap ? depth : depth - 1, visited);
-    if (inner) parts.push(`${field.name} ${inner}`);
+    // Small pages: all lists at once would cost more than a query may.
+    const passed = given.map((arg) => `${arg.name}: [${schema.get(named(arg.type)).enumValues.map((value) => value.name).join(', ')}]`);
+    if (field.args.some((arg) => arg.name === 'first')) passed.push('first: 10');
+    if (inner) parts.push(`${field.name}${passed.length ? `(${passed.join(', ')})` : ''} ${inner}`);
   }
   return parts.length ? `{ ${parts.join(' ')} }` : '';
 }
@@ -106,7 +111,9 @@ const typeText = (type) => (type.kind === 'NON_NULL' ? `${typeText(type.ofType)}
 function document(kind, field, given, depth, visited) {
   const args = variablesOf(field, given);
   const declared = args.length ? `(${args.map((arg) => `$${arg.name}: ${typeText(arg.type)}`).join(', ')})` : '';
-  const passed = args.length ? `(${args.map((arg) => `${arg.name}: $${arg.name}`).join(', ')})` : '';
+  const all = args.map((arg) => `${arg.name}: $${arg.name}`);
+  if (!('first' in given) && field.args.some((arg) => arg.name === 'first')) all.push('first: 10');
+  const passed = all.length ? `(${all.join(', ')})` : '';
   const target = schema.get(named(field.type));
   return `${kind}${declared} { ${field.name}${passed} ${target.kind === 'OBJECT' ? selection(target.name, depth, visited) : ''} }`;
 }
