@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
+#include <charconv>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -25,6 +26,20 @@ namespace {
 using Work = std::function<asio::awaitable<Status>(CtlClient&)>;
 
 constexpr auto kPoll = std::chrono::milliseconds(200);
+/// Of keys and user data; the server takes less.
+constexpr std::size_t kMaxFile = std::size_t{1} << 20;
+
+/// For options whose emptiness is a script's unset variable.
+const CLI::Validator not_empty([](const std::string& given) { return std::string(given.empty() ? "is empty" : ""); },
+                               "", "not empty");
+
+/// The server says which ports are allowed; here it has to be a number.
+std::optional<int> port_of(std::string_view text) {
+  int port = 0;
+  const auto [end, wrong] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (wrong != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return port;
+}
 
 /// Nothing that a terminal obeys: escape sequences in names, texts and timelines are shown, not done. Line breaks and
 /// tabs stay.
@@ -237,8 +252,11 @@ asio::awaitable<Status> Ctl::Impl::vm_create(CtlClient& client) {
       {"name", wanted()}, {"image", image}, {"vcpus", vcpus}, {"memoryMib", memory_mib}, {"diskGib", disk_gib}};
   const auto read_file = [](const std::string& path) -> Result<std::string> {
     std::ifstream in(path);
-    std::string content{std::istreambuf_iterator<char>(in), {}};
-    if (!in) return invalid_argument("ctl.file", "", "Cannot read " + path + ".");
+    std::string content(kMaxFile + 1, '\0');
+    in.read(content.data(), static_cast<std::streamsize>(content.size()));
+    if (!in.is_open() || in.bad()) return invalid_argument("ctl.file", "", "Cannot read " + path + ".");
+    content.resize(static_cast<std::size_t>(in.gcount()));
+    if (content.size() > kMaxFile) return invalid_argument("ctl.file", "", path + " is larger than 1 MiB.");
     while (!content.empty() && content.back() == '\n') content.pop_back();
     return content;
   };
@@ -254,10 +272,12 @@ asio::awaitable<Status> Ctl::Impl::vm_create(CtlClient& client) {
   }
   json::array ports;
   for (const auto& forward : forwards) {
-    const auto colon = forward.find(':');
-    const int host = std::atoi(forward.c_str());
-    const int guest = colon == forward.npos ? 0 : std::atoi(forward.c_str() + colon + 1);
-    ports.push_back(json::object{{"hostPort", host}, {"guestPort", guest}});
+    const auto colon = std::min(forward.find(':'), forward.size());
+    const auto host = port_of(std::string_view(forward).substr(0, colon));
+    const auto guest = port_of(std::string_view(forward).substr(std::min(colon + 1, forward.size())));
+    if (!host || !guest)
+      co_return invalid_argument("ctl.forward", "forward", "A forward is HOSTPORT:GUESTPORT, as 8080:80.");
+    ports.push_back(json::object{{"hostPort", *host}, {"guestPort", *guest}});
   }
   if (!ports.empty()) input["portForwards"] = std::move(ports);
   PHX_CO_TRY(const auto data,
@@ -560,9 +580,10 @@ void Ctl::add_to(CLI::App& app) {
       ->envname("PHOENIX_DATA");
   ctl->add_option("--server", i.target.server, "Address of a remote server, http://HOST:PORT; needs --token-file");
   ctl->add_option("--token-file", i.token_file, "File with a bearer token");
-  ctl->add_option("--tenant", i.target.tenant, "Tenant to work in, by name or id; not needed while there is only one");
+  ctl->add_option("--tenant", i.target.tenant, "Tenant to work in, by name or id; not needed while there is only one")
+      ->check(not_empty);
   ctl->add_option("--output", i.output, "text or json")->check(CLI::IsMember({"text", "json"}));
-  ctl->add_option("--idempotency-key", i.key, "The same key never does the same thing twice");
+  ctl->add_option("--idempotency-key", i.key, "The same key never does the same thing twice")->check(not_empty);
 
   const auto command = [&](CLI::App* parent, const char* name, const char* help, Work work) {
     auto* sub = parent->add_subcommand(name, help);
@@ -571,8 +592,8 @@ void Ctl::add_to(CLI::App& app) {
     return sub;
   };
   const auto named = [&](CLI::App* sub, const char* what) {
-    sub->add_option("NAME", i.name, what);
-    sub->add_option("--name", i.other_name, what);
+    auto* positional = sub->add_option("NAME", i.name, what);
+    sub->add_option("--name", i.other_name, what)->excludes(positional);
     return sub;
   };
   const auto waits = [&](CLI::App* sub) {
@@ -597,9 +618,11 @@ void Ctl::add_to(CLI::App& app) {
   create->add_option("--vcpus", i.vcpus, "CPUs");
   create->add_option("--memory-mib", i.memory_mib, "Memory in MiB");
   create->add_option("--disk-gib", i.disk_gib, "Disk in GiB");
-  create->add_option("--ssh-key", i.ssh_key_files, "File with a public SSH key; may be repeated");
+  create->add_option("--ssh-key", i.ssh_key_files, "File with a public SSH key; may be repeated")
+      ->allow_extra_args(false);
   create->add_option("--user-data", i.user_data_file, "File with cloud-init user data");
-  create->add_option("--forward", i.forwards, "HOSTPORT:GUESTPORT on the host's loopback; may be repeated");
+  create->add_option("--forward", i.forwards, "HOSTPORT:GUESTPORT on the host's loopback; may be repeated")
+      ->allow_extra_args(false);
   command(vm, "list", "List machines", [&i](CtlClient& c) { return i.vm_list(c); });
   named(command(vm, "show", "Show a machine", [&i](CtlClient& c) { return i.vm_show(c); }), "Name or id");
   const auto change = [&](const char* name, const char* help, const char* mutation) {

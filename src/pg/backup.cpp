@@ -113,7 +113,8 @@ Result<BackupInfo> backup(const EmbeddedCluster& cluster, const fs::path& target
 }
 
 Status verify_backup(const fs::path& backup_folder, const ClusterOptions& options) {
-  const fs::path data = backup_folder / "data";
+  // The tools run in another folder.
+  const fs::path data = fs::absolute(backup_folder) / "data";
   if (!fs::exists(backup_folder / kInfoName) || !fs::exists(data / "backup_manifest") ||
       !fs::exists(data / "PG_VERSION"))
     return failure("backup.not_a_backup", fmt::format("{} is not a backup made by Phoenix.", backup_folder.string()));

@@ -396,6 +396,7 @@ TEST(Backup, DrillRestoresWhatWasThereAndMarksIt) {
   EXPECT_EQ(restore(target, fresh, {}).error().reason(), "backup.corrupt");
   EXPECT_FALSE(fs::exists(fresh.folder));
   EXPECT_EQ(verify_backup(scratch("created"), fresh).error().reason(), "backup.not_a_backup");
+  EXPECT_TRUE(verify_backup(fs::relative(target), fresh)) << "named from here";
 }
 
 TEST(Upgrade, MovesEverythingAndKeepsTheOld) {

@@ -100,7 +100,9 @@ asio::awaitable<net::UpgradeDecision> Compute::console(api::HttpCall call, api::
                                                        api::LiveConnections& live) {
   const auto query = net::parse_query(call.http.query);
   if (!query) co_return net::error_response(query.error());
-  auto tenant = co_await tenants.enter(call.principal, net::query_value(*query, "tenant").value_or(""));
+  // The token's tenant, when the URL names none.
+  const auto bound = call.principal.token_tenant ? call.principal.token_tenant->to_string() : "";
+  auto tenant = co_await tenants.enter(call.principal, net::query_value(*query, "tenant").value_or(bound));
   if (!tenant) co_return net::error_response(tenant.error());
   // Typing at a machine changes it: looking on is not enough.
   if (tenant->role < api::Role::kTenantMember)

@@ -149,6 +149,20 @@ TEST_F(IncidentTest, ALateDeliveryOfAnOlderOccurrenceOpensNothing) {
   EXPECT_EQ(count("incidents"), "1");
 }
 
+TEST_F(IncidentTest, AStartInTheFutureKeepsNothingOut) {
+  const Instant ahead = clock.now() + std::chrono::hours(24 * 365);
+  const std::string firing = "(select count(*) from phoenix.alerts where status = 'FIRING') = ";
+  ASSERT_TRUE(take(alert("Ahead", true, ahead)));
+  ASSERT_TRUE(take(alert("Ahead", true, ahead)));
+  EXPECT_TRUE(becomes(firing + "1 and (select count(*) from phoenix.incidents) = 1"));
+  EXPECT_EQ(db.value("select count(*) from phoenix.alerts where starts_at > phoenix.now()"), "0");
+  ASSERT_TRUE(take(alert("Ahead", false, ahead)));
+  EXPECT_TRUE(becomes(firing + "0"));
+  // The clock there was set right.
+  ASSERT_TRUE(take(alert("Ahead", true, clock.now())));
+  EXPECT_TRUE(becomes(firing + "1"));
+}
+
 TEST_F(IncidentTest, ANewOccurrenceEndsTheOneNobodyEnded) {
   ASSERT_TRUE(take(alert("ApiSlow", true, start)));
   ASSERT_TRUE(take(alert("ApiSlow", true, start + 5min)));
