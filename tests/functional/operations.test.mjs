@@ -93,6 +93,25 @@ test('a command line that is not understood names what is wrong with it', async 
   assert.match(minus.stderr, /There is no migration -5/);
 });
 
+test('no option takes what was meant for another, and no file is read without end', async () => {
+  const create = (...args) => run(['ctl', '--data', world.data, '--output', 'json', 'vm', 'create', '--image', 'micro', ...args]);
+  for (const args of [['--name', 'a', 'b'], ['a', '--idempotency-key', ''], ['a', '--tenant', '']]) {
+    const answer = await create(...args);
+    assert.equal(answer.code, 2, answer.stderr);
+    assert.equal(errorOf(answer).reason, 'usage.wrong');
+  }
+  for (const forward of ['8080', '8080:', ':80', '8080x:80', '8080:80x', '99999999999:22']) {
+    const answer = await create('--forward', forward, 'a');
+    assert.equal(answer.code, 1);
+    assert.equal(errorOf(answer).reason, 'ctl.forward', `${forward}: ${answer.stderr}`);
+  }
+  for (const file of ['/dev/zero', world.base, path.join(world.base, 'no-key')]) {
+    const answer = await create('--ssh-key', file, 'a');
+    assert.equal(answer.code, 1);
+    assert.equal(errorOf(answer).reason, 'ctl.file', answer.stderr);
+  }
+});
+
 test('readiness is JSON when JSON is asked for', async () => {
   assert.deepEqual(await world.ctlJson('ready'), { status: 'ready' });
 });
