@@ -10,7 +10,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { axe, launch } from '../../portal/test/browser-kit.mjs';
-import { World, patience, root, until } from '../functional/harness.mjs';
+import { World, freePort, patience, root, until } from '../functional/harness.mjs';
 
 const require = createRequire(path.join(root, 'tests/package.json'));
 const { Provider } = await import(pathToFileURL(require.resolve('oidc-provider')).href);
@@ -47,14 +47,6 @@ async function startProvider(port, portal) {
   const server = http.createServer(provider.callback()).listen(port, '127.0.0.1');
   await new Promise((resolve) => server.on('listening', resolve));
   return { provider, server, issuer };
-}
-
-async function freePort() {
-  const probe = http.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.on('listening', resolve));
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
 }
 
 before(async () => {

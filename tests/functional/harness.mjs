@@ -451,3 +451,12 @@ export class RawConnection {
   }
   close() { this.socket.destroy(); }
 }
+
+/// For a server whose address has to be known before it starts.
+export async function freePort() {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.on('listening', resolve));
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}

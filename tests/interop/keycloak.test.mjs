@@ -6,12 +6,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { launch } from '../../portal/test/browser-kit.mjs';
-import { World, patience, root, until } from '../functional/harness.mjs';
+import { World, freePort, patience, root, until } from '../functional/harness.mjs';
 
 const home = process.env.KEYCLOAK_HOME;
 const long = 5 * patience;
@@ -23,14 +22,6 @@ let world;
 let keycloak;
 let browser;
 let page;
-
-async function freePort() {
-  const probe = http.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.on('listening', resolve));
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 class Keycloak {
   static async start(port, portal) {
