@@ -5,7 +5,10 @@
 #include <boost/json.hpp>
 #include <filesystem>
 #include <iostream>
+#include <map>
+#include <utility>
 
+#include "app/command_errors.hpp"
 #include "app/ctl_client.hpp"
 #include "app/data_folder.hpp"
 #include "app/disk.hpp"
@@ -22,14 +25,45 @@ namespace phx::app {
 namespace json = boost::json;
 namespace {
 
+enum class Outcome : std::uint8_t {
+  kOk,
+  kWarning,  ///< well, and somebody should look
+  kFailed,
+  kNotChecked,  ///< what it needs failed, so nothing is known of it
+};
+
 struct Finding {
   std::string check;
-  bool healthy = false;
+  Outcome outcome = Outcome::kFailed;
   Duration latency{0};
   std::string detail;
   std::string next_action;
-  bool warning = false;  ///< healthy, and somebody should look
 };
+
+struct OutcomeNames {
+  std::string_view padded;  ///< for people
+  std::string_view status;  ///< for scripts
+  std::string_view total;   ///< its number, for scripts
+};
+
+OutcomeNames names_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kOk: return {"ok          ", "ok", "ok"};
+    case Outcome::kWarning: return {"WARNING     ", "warning", "warning"};
+    case Outcome::kFailed: return {"FAILED      ", "failed", "failed"};
+    case Outcome::kNotChecked: return {"NOT CHECKED ", "not_checked", "notChecked"};
+  }
+  std::unreachable();
+}
+
+Finding not_checked(std::string check, std::string why, std::string next_action) {
+  return {std::move(check), Outcome::kNotChecked, {}, std::move(why), std::move(next_action)};
+}
+
+Finding needs_database(std::string check) {
+  return not_checked(std::move(check), "It needs the database, which does not answer.",
+                     "Mend the database first, then ask again.");
+}
 
 /// What NTP holds easily, and what no deadline of ours minds.
 constexpr Duration kClockSkewMax = std::chrono::seconds(2);
@@ -54,7 +88,7 @@ std::string failed_dependencies(const std::string& body) {
 
 asio::awaitable<Finding> check_path(CtlClient& client, std::string name, std::string path, std::string next_action) {
   const SystemClock clock;
-  Finding finding{name, false, {}, {}, next_action};
+  Finding finding{name, Outcome::kFailed, {}, {}, next_action};
   const Duration start = clock.monotonic();
   const auto answer = co_await client.request("GET", path, "");
   finding.latency = clock.monotonic() - start;
@@ -63,14 +97,14 @@ asio::awaitable<Finding> check_path(CtlClient& client, std::string name, std::st
   else if (!answer->ok())
     finding.detail = path + " answers " + std::to_string(answer->status) + ": " + failed_dependencies(answer->body);
   else
-    finding.healthy = true;
+    finding.outcome = Outcome::kOk;
   co_return finding;
 }
 
 /// The guests that are not where they should be, named with tenant, since when, why, and what to do.
 asio::awaitable<Finding> check_workloads(CtlClient& client) {
   const SystemClock clock;
-  Finding finding{"workloads", false, {}, {}, {}};
+  Finding finding{"workloads", Outcome::kFailed, {}, {}, {}};
   const Duration start = clock.monotonic();
   const auto data = co_await client.graphql(
       "{ virtualMachines(first: 100, filter: { state: { in: [LOST, DEGRADED, UNKNOWN] } }) { totalCount nodes { name "
@@ -103,24 +137,27 @@ asio::awaitable<Finding> check_workloads(CtlClient& client) {
     if (finding.next_action.empty())
       finding.next_action = "Restore a backup that knows it, or remove it for good: phoenix ctl vm orphans remove ID.";
   }
-  finding.healthy = finding.detail.empty();
-  if (finding.healthy) finding.next_action.clear();
+  if (finding.detail.empty()) finding = {finding.check, Outcome::kOk, finding.latency, {}, {}};
   co_return finding;
 }
 
+/// How to reach the database, if it can be reached. Looked for once: a database that hangs is waited for.
+Result<std::string> reach_database(const Settings& settings) {
+  PHX_TRY(std::string owner, live_database_owner(settings));
+  PHX_TRY(const auto connection, pg::SyncConnection::open(owner));
+  return owner;
+}
+
 /// Straight to the database, past the server: it may be the server that is broken.
-Finding check_database(const Result<std::string>& owner) {
+Finding check_database(const Result<std::string>& owner, Duration reached_after) {
   const SystemClock clock;
-  Finding finding{"database", false, {}, {}, "Start it with phoenix serve; its log is in the data folder."};
+  Finding finding{"database", Outcome::kFailed, {}, {}, "Start it with phoenix serve; its log is in the data folder."};
   const Duration start = clock.monotonic();
-  const Status status = [&]() -> Status {
-    if (!owner) return owner.error();
-    pg::Migrator migrator(*owner);
-    return migrator.verify();
-  }();
-  finding.latency = clock.monotonic() - start;
-  finding.healthy = status.has_value();
-  if (!status) {
+  const Status status = owner ? pg::Migrator(*owner).verify() : Status(owner.error());
+  finding.latency = reached_after + clock.monotonic() - start;
+  if (status) {
+    finding.outcome = Outcome::kOk;
+  } else {
     finding.detail = status.error().message();
     if (!status.error().next_action().empty()) finding.next_action = status.error().next_action();
   }
@@ -146,13 +183,15 @@ Status compare_clocks(const std::string& conninfo) {
 }
 
 Finding check_clock(const Result<std::string>& owner) {
+  if (!owner) return needs_database("clock");
   const SystemClock clock;
-  Finding finding{"clock", false, {}, {}, {}};
+  Finding finding{"clock", Outcome::kFailed, {}, {}, {}};
   const Duration start = clock.monotonic();
-  const Status status = owner ? compare_clocks(*owner) : Status(owner.error());
+  const Status status = compare_clocks(*owner);
   finding.latency = clock.monotonic() - start;
-  finding.healthy = status.has_value();
-  if (!status) {
+  if (status) {
+    finding.outcome = Outcome::kOk;
+  } else {
     finding.detail = status.error().message();
     finding.next_action = status.error().next_action();
   }
@@ -162,7 +201,7 @@ Finding check_clock(const Result<std::string>& owner) {
 Finding check_disk(const Settings& settings) {
   const SystemClock clock;
   const std::string next = "Free space on the file system of " + settings.data + ", or give it more.";
-  Finding finding{"disk", false, {}, {}, next};
+  Finding finding{"disk", Outcome::kFailed, {}, {}, next};
   const Duration start = clock.monotonic();
   const auto space = disk_space(settings.data);
   finding.latency = clock.monotonic() - start;
@@ -171,8 +210,9 @@ Finding check_disk(const Settings& settings) {
     return finding;
   }
   const DiskLevel level = judge(*space);
-  finding.healthy = level != DiskLevel::kFull;
-  finding.warning = level == DiskLevel::kLow;
+  finding.outcome = level == DiskLevel::kFull  ? Outcome::kFailed
+                    : level == DiskLevel::kLow ? Outcome::kWarning
+                                               : Outcome::kOk;
   finding.detail = (level == DiskLevel::kFull  ? "full, nothing can be stored: "
                     : level == DiskLevel::kLow ? "low: "
                                                : "") +
@@ -220,82 +260,125 @@ asio::awaitable<Status> sign_in_works(CtlClient& client, const std::filesystem::
 
 asio::awaitable<Finding> check_identity(CtlClient& client, const std::filesystem::path& server_key) {
   const SystemClock clock;
-  Finding finding{"identity", false, {}, {}, "Look for identity.* and auth.* in the server's log."};
+  Finding finding{"identity", Outcome::kFailed, {}, {}, "Look for identity.* and auth.* in the server's log."};
   const Duration start = clock.monotonic();
   const Status status = co_await sign_in_works(client, server_key);
   finding.latency = clock.monotonic() - start;
-  finding.healthy = status.has_value();
-  if (!status) finding.detail = status.error().message();
+  if (status)
+    finding.outcome = Outcome::kOk;
+  else
+    finding.detail = status.error().message();
   co_return finding;
 }
 
-asio::awaitable<std::vector<Finding>> check_server(CtlClient& client) {
-  std::vector<Finding> findings;
+asio::awaitable<std::vector<Finding>> check_server(CtlClient& client, bool database) {
   const Status connected = co_await client.connect();
-  if (!connected) {
-    for (const char* name : {"workloads", "API", "portal", "identity"})
-      findings.push_back({name, false, {}, connected.error().message(), connected.error().next_action()});
-    co_return findings;
+  const auto unreachable = [&](const char* check, Outcome outcome) {
+    return Finding{check, outcome, {}, connected.error().message(), connected.error().next_action()};
+  };
+  if (!connected && connected.error().reason() == "ctl.no_server")
+    co_return std::vector<Finding>{unreachable("workloads", Outcome::kNotChecked), unreachable("API", Outcome::kFailed),
+                                   unreachable("portal", Outcome::kFailed),
+                                   unreachable("identity", Outcome::kNotChecked)};
+  // What is open to everybody can be asked also by who got no token, which the database has to know.
+  std::vector<Finding> findings(4);
+  findings[1] =
+      co_await check_path(client, "API", "/health", "Look at the dependency named, then at the server's log.");
+  findings[2] =
+      co_await check_path(client, "portal", "/api/health", "Build the portal (./dev build) and restart the server.");
+  if (!database) {
+    findings[0] = needs_database("workloads");
+    findings[3] = needs_database("identity");
+  } else if (!connected) {
+    // Identity did not tell who asks: that is its failure, and the machines cannot be asked for.
+    findings[0] = unreachable("workloads", Outcome::kNotChecked);
+    findings[3] = unreachable("identity", Outcome::kFailed);
+  } else {
+    findings[0] = co_await check_workloads(client);
+    findings[3] = co_await check_identity(client, std::filesystem::path(client.data_folder()) / "server.key");
   }
-  findings.push_back(co_await check_workloads(client));
-  findings.push_back(
-      co_await check_path(client, "API", "/health", "Look at the dependency named, then at the server's log."));
-  findings.push_back(
-      co_await check_path(client, "portal", "/api/health", "Build the portal (./dev build) and restart the server."));
-  findings.push_back(co_await check_identity(client, std::filesystem::path(client.data_folder()) / "server.key"));
   co_return findings;
+}
+
+void print_for_people(const Finding& finding) {
+  std::cout << names_of(finding.outcome).padded << finding.check << std::string(12 - finding.check.size(), ' ');
+  if (finding.outcome == Outcome::kNotChecked)
+    std::cout << "-\n";
+  else
+    std::cout << static_cast<double>(finding.latency.count()) / 1000.0 << " ms\n";
+  if (finding.outcome == Outcome::kOk) return;
+  const std::string indent(12, ' ');
+  std::string_view detail = finding.detail;
+  while (!detail.empty()) {
+    const auto end = detail.find('\n');
+    std::cout << indent << detail.substr(0, end) << "\n";
+    detail = end == detail.npos ? std::string_view() : detail.substr(end + 1);
+  }
+  if (!finding.next_action.empty()) std::cout << indent << "next: " << finding.next_action << "\n";
+}
+
+/// What was not checked has no latency: null, so that nobody takes it for a fast answer.
+json::object for_scripts(const Finding& finding) {
+  json::value latency;
+  if (finding.outcome != Outcome::kNotChecked) latency = static_cast<double>(finding.latency.count()) / 1000.0;
+  return {{"check", finding.check},
+          {"status", names_of(finding.outcome).status},
+          {"latencyMs", std::move(latency)},
+          {"detail", finding.detail},
+          {"nextAction", finding.outcome == Outcome::kOk ? "" : finding.next_action}};
 }
 
 }  // namespace
 
 int run_doctor(const Settings& settings, bool as_json) {
+  // A mistyped folder is no patient.
+  if (const auto folder = DataFolder::existing(settings.data); !folder)
+    return print_error(folder.error(), as_json, true);
+  const SystemClock clock;
+  const Duration start = clock.monotonic();
+  // Before the server, since most of what is asked of it needs the database.
+  const auto owner = reach_database(settings);
+  const Duration reached_after = clock.monotonic() - start;
+
   asio::io_context io(1);
   CtlTarget target;
   target.data = settings.data;
   CtlClient client(io.get_executor(), target);
   std::vector<Finding> findings;
   std::exception_ptr failure;
-  const auto work = [&]() -> asio::awaitable<void> { findings = co_await check_server(client); };
+  const auto work = [&]() -> asio::awaitable<void> { findings = co_await check_server(client, owner.has_value()); };
   asio::co_spawn(io, work(), [&](std::exception_ptr thrown) {
     failure = thrown;
     io.stop();
   });
   io.run();
   if (failure) std::rethrow_exception(failure);
-  // Looked for once: a database that hangs is waited for.
-  const auto owner = live_database_owner(settings);
-  findings.push_back(check_database(owner));
+  findings.push_back(check_database(owner, reached_after));
   findings.push_back(check_clock(owner));
   findings.push_back(check_disk(settings));
 
-  bool healthy = true;
   json::array list;
+  std::map<Outcome, int> count;
   for (const auto& finding : findings) {
-    healthy = healthy && finding.healthy;
-    list.push_back(json::object{{"check", finding.check},
-                                {"status", !finding.healthy  ? "failed"
-                                           : finding.warning ? "warning"
-                                                             : "ok"},
-                                {"latencyMs", static_cast<double>(finding.latency.count()) / 1000.0},
-                                {"detail", finding.detail},
-                                {"nextAction", finding.healthy && !finding.warning ? "" : finding.next_action}});
-    if (as_json) continue;
-    std::cout << (!finding.healthy  ? "FAILED  "
-                  : finding.warning ? "WARNING "
-                                    : "ok      ")
-              << finding.check << std::string(12 - finding.check.size(), ' ')
-              << static_cast<double>(finding.latency.count()) / 1000.0 << " ms\n";
-    if (finding.healthy && !finding.warning) continue;
-    std::string_view detail = finding.detail;
-    while (!detail.empty()) {
-      const auto end = detail.find('\n');
-      std::cout << "        " << detail.substr(0, end) << "\n";
-      detail = end == detail.npos ? std::string_view() : detail.substr(end + 1);
-    }
-    if (!finding.next_action.empty()) std::cout << "        next: " << finding.next_action << "\n";
+    ++count[finding.outcome];
+    if (as_json)
+      list.push_back(for_scripts(finding));
+    else
+      print_for_people(finding);
   }
-  if (as_json) std::cout << json::serialize(json::object{{"healthy", healthy}, {"checks", std::move(list)}}) << "\n";
-  return healthy ? 0 : 1;
+  const bool healthy = count[Outcome::kFailed] + count[Outcome::kNotChecked] == 0;
+  if (as_json) {
+    json::object summary;
+    for (const auto outcome : {Outcome::kOk, Outcome::kWarning, Outcome::kFailed, Outcome::kNotChecked})
+      summary[names_of(outcome).total] = count[outcome];
+    std::cout << json::serialize(
+                     json::object{{"healthy", healthy}, {"summary", std::move(summary)}, {"checks", std::move(list)}})
+              << "\n";
+  } else {
+    std::cout << count[Outcome::kOk] << " ok, " << count[Outcome::kWarning] << " warning, " << count[Outcome::kFailed]
+              << " failed, " << count[Outcome::kNotChecked] << " not checked\n";
+  }
+  return healthy ? 0 : kFailed;
 }
 
 }  // namespace phx::app

@@ -33,6 +33,9 @@ test('only serve and restore make a data folder', async () => {
       assert.ok(said.includes(typo), `${words} names the folder: ${said}`);
       assert.match(said, /next: /, String(words));
     }
+    const doctor = await run(['doctor', '--json', '--data', typo]);
+    assert.equal(errorOf(doctor).reason, 'data.missing', 'and no list of checks that failed');
+    assert.equal(doctor.stdout, '');
     if (folder === 'missing') assert.ok(!fs.existsSync(typo), 'nothing was made for them');
     else assert.deepEqual(fs.readdirSync(typo), []);
   }
