@@ -1,46 +1,22 @@
 // Access tokens of an outside provider against a real database: who somebody is, and what the token opens.
 #include <gtest/gtest.h>
 
-#include <boost/json/serialize.hpp>
-
-#include "base/blocking_pool.hpp"
-#include "base/random.hpp"
-#include "domains/identity/identity.hpp"
-#include "domains/identity/oidc/provider.hpp"
-#include "domains/identity/oidc/testing/fake_network.hpp"
-#include "domains/identity/oidc/testing/signer.hpp"
+#include "domains/identity/testing/outside_world.hpp"
 #include "net/http.hpp"
-#include "pg/testing/test_cluster.hpp"
 
 namespace phx::identity {
 namespace {
 
 using namespace std::chrono_literals;
-using oidc::testing::FakeNetwork;
-using oidc::testing::key_set;
 using oidc::testing::Signer;
-using pg::testing::TestDatabase;
 namespace json = boost::json;
 
-/// Knows "acme", to whoever a claim lets in.
-class OneTenant final : public api::TenantDirectory {
- public:
-  asio::awaitable<Result<api::TenantAccess>> enter(api::Principal principal, std::string id_or_name) override {
-    if (id_or_name != "acme" || !principal.claimed_tenants) co_return not_found("tenant.not_found", "No such tenant.");
-    co_return api::TenantAccess{.id = id, .name = "acme", .role = principal.claimed_tenants->at("acme")};
-  }
-  Uuid id = *Uuid::parse("018f0000-0000-7000-8000-000000000001");
-};
-
-struct External : testing::Test {
-  External() {
-    network.publish(key_set(signer));
-    identity.trust(provider,
-                   {.issuer = FakeNetwork::kIssuer, .audience = "phoenix", .clients = {}, .tenant_claim = "groups"});
-  }
+struct External : testing::OutsideWorld<ManualClock> {
+  External() : OutsideWorld("groups", Instant(std::chrono::sys_days{std::chrono::year(2030) / 1 / 1})) {}
   json::object claims(const std::string& subject) const {
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock.now().time_since_epoch()).count();
-    return {{"iss", FakeNetwork::kIssuer}, {"aud", "phoenix"}, {"sub", subject}, {"exp", now + 60}};
+    auto out = issued();
+    out["sub"] = subject;
+    return out;
   }
   Result<api::Principal> bring(const json::object& with) { return bring_token(signer.token(with)); }
   Result<api::Principal> bring_token(const std::string& token) {
@@ -55,17 +31,6 @@ struct External : testing::Test {
     out["name"] = "Ada";
     return out;
   }
-
-  TestDatabase db;
-  ManualClock clock{Instant(std::chrono::sys_days{std::chrono::year(2030) / 1 / 1})};
-  SystemRandom random;
-  UuidSource ids{clock, random};
-  BlockingPool blocking{1, 16};
-  OneTenant tenants;
-  Identity identity{db.database(), clock, random, ids, blocking, tenants, std::string(32, 'k'), {}};
-  Signer signer{Signer::Kind::kEc, "key-1"};
-  FakeNetwork network;
-  oidc::Provider provider{db.executor(), network, clock, {.issuer = FakeNetwork::kIssuer}};
 };
 
 TEST_F(External, WhoComesForTheFirstTimeGetsAnAccountAndKeepsIt) {

@@ -6,40 +6,22 @@
 #include <boost/json/serialize.hpp>
 
 #include "api/middleware.hpp"
-#include "base/blocking_pool.hpp"
 #include "base/crypto.hpp"
-#include "base/random.hpp"
-#include "domains/identity/identity.hpp"
-#include "domains/identity/oidc/testing/fake_network.hpp"
-#include "domains/identity/oidc/testing/signer.hpp"
 #include "domains/identity/outside_sign_in.hpp"
+#include "domains/identity/testing/outside_world.hpp"
 #include "net/url.hpp"
-#include "pg/testing/test_cluster.hpp"
 
 namespace phx::identity {
 namespace {
 
-using namespace std::chrono_literals;
 using oidc::testing::FakeNetwork;
-using oidc::testing::key_set;
 using oidc::testing::Signer;
-using pg::testing::TestDatabase;
 namespace json = boost::json;
 
-class NoTenants final : public api::TenantDirectory {
- public:
-  asio::awaitable<Result<api::TenantAccess>> enter(api::Principal, std::string) override {
-    co_return not_found("tenant.not_found", "No such tenant.");
-  }
-};
-
-struct OutsideSignInTest : testing::Test {
-  OutsideSignInTest() {
-    network.publish(key_set(signer));
+struct OutsideSignInTest : testing::OutsideWorld<SystemClock> {
+  OutsideSignInTest() : OutsideWorld("") {
     network.on_token = [this](const net::ClientRequest& request) { return redeem(request); };
     identity.set_base_url("https://cloud.example");
-    identity.trust(provider,
-                   {.issuer = FakeNetwork::kIssuer, .audience = "phoenix", .clients = {}, .tenant_claim = {}});
     identity.register_with(registry, router);
     sign_in.register_with(router);
   }
@@ -90,17 +72,14 @@ struct OutsideSignInTest : testing::Test {
     const std::string url(response.headers.get("Location"));
     Visit visit{*net::parse_query(url.substr(url.find('?') + 1)), pair_of(response.headers.get("Set-Cookie"))};
     EXPECT_TRUE(url.starts_with("https://id.example.org/auth?")) << url;
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock.now().time_since_epoch()).count();
-    claims = {{"iss", FakeNetwork::kIssuer},
-              {"aud", "phoenix"},
-              {"sub", "5f1c"},
-              {"iat", now},
-              {"exp", now + 60},
-              {"nonce", visit.value("nonce")},
-              {"sid", "s-1"},
-              {"email", "ada@example.org"},
-              {"email_verified", true},
-              {"name", "Ada"}};
+    claims = issued();
+    claims["iat"] = seconds();
+    claims["sub"] = "5f1c";
+    claims["nonce"] = visit.value("nonce");
+    claims["sid"] = "s-1";
+    claims["email"] = "ada@example.org";
+    claims["email_verified"] = true;
+    claims["name"] = "Ada";
     return visit;
   }
   net::Response come_back(const Visit& visit, const std::string& extra = "") {
@@ -115,13 +94,10 @@ struct OutsideSignInTest : testing::Test {
   bool believed(const std::string& cookie) { return get("/auth/session", "", cookie).status == 200; }
 
   net::Response logout(json::object with) {
-    const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock.now().time_since_epoch()).count();
-    json::object token{{"iss", FakeNetwork::kIssuer},
-                       {"aud", "phoenix"},
-                       {"iat", now},
-                       {"exp", now + 60},
-                       {"jti", "id-" + std::to_string(++logouts)},
-                       {"events", {{"http://schemas.openid.net/event/backchannel-logout", json::object{}}}}};
+    auto token = issued();
+    token["iat"] = seconds();
+    token["jti"] = "id-" + std::to_string(++logouts);
+    token["events"] = {{"http://schemas.openid.net/event/backchannel-logout", json::object{}}};
     for (const auto& [name, value] : with) token[name] = value;
     return post_logout(signer.token(R"({"alg":"ES256","kid":"key-1","typ":"logout+jwt"})", json::serialize(token)));
   }
@@ -134,16 +110,6 @@ struct OutsideSignInTest : testing::Test {
     return send(std::move(request));
   }
 
-  TestDatabase db;
-  SystemClock clock;
-  SystemRandom random;
-  UuidSource ids{clock, random};
-  BlockingPool blocking{1, 16};
-  NoTenants tenants;
-  Identity identity{db.database(), clock, random, ids, blocking, tenants, std::string(32, 'k'), {}};
-  Signer signer{Signer::Kind::kEc, "key-1"};
-  FakeNetwork network;
-  oidc::Provider provider{db.executor(), network, clock, {.issuer = FakeNetwork::kIssuer}};
   OutsideSignIn sign_in{identity,
                         provider,
                         clock,
