@@ -3,18 +3,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { World, patience, sleep, until } from './harness.mjs';
+import { World, freePort, patience, sleep, until } from './harness.mjs';
 
 let world;
 let token;         // acme's own
 let alertmanager;  // { child, url }
-
-const freePort = () => new Promise((resolve) => {
-  const server = net.createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); });
-});
 
 async function startAlertmanager() {
   const folder = path.join(world.base, 'alertmanager');

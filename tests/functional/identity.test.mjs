@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { after, before, test } from 'node:test';
-import { Live, World, patience, refusal, root, until } from './harness.mjs';
+import { Live, World, freePort, patience, refusal, root, until } from './harness.mjs';
 
 const require = createRequire(path.join(root, 'tests/package.json'));
 const { Provider } = await import(pathToFileURL(require.resolve('oidc-provider')).href);
@@ -26,11 +26,8 @@ const idp = {
   alg: 'RS256',
   ttl: 300,
   async reserve() {
-    const probe = http.createServer().listen(0, '127.0.0.1');
-    await new Promise((resolve) => probe.on('listening', resolve));
-    this.port = probe.address().port;
+    this.port = await freePort();
     this.issuer = `http://127.0.0.1:${this.port}`;
-    await new Promise((resolve) => probe.close(resolve));
   },
   async start() {
     const provider = new Provider(this.issuer, {

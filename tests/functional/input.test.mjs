@@ -1,21 +1,13 @@
 // Bad input gets a typed error that names the field, and creates nothing; the same request twice is one request.
 import assert from 'node:assert/strict';
-import net from 'node:net';
 import { after, before, test } from 'node:test';
-import { RawConnection, World, patience, refusal, until } from './harness.mjs';
+import { RawConnection, World, freePort, patience, refusal, until } from './harness.mjs';
 
 let world;
 let acme;
 let other;
 let foreign;
 let hostPort;  // which theirs has
-
-const freePort = () => new Promise((resolve) => {
-  const probe = net.createServer().listen(0, '127.0.0.1', () => {
-    const { port } = probe.address();
-    probe.close(() => resolve(port));
-  });
-});
 
 before(async () => {
   world = await World.start();

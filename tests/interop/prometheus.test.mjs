@@ -3,19 +3,15 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { World, patience, until } from '../functional/harness.mjs';
+import { World, freePort, patience, until } from '../functional/harness.mjs';
 
 let world;
 let folder;
 const programs = [];
 const ports = {};
 
-const freePort = () => new Promise((resolve) => {
-  const server = net.createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); });
-});
 const file = (name, text) => { const at = path.join(folder, name); fs.writeFileSync(at, text); return at; };
 
 function start(program, ...words) {
