@@ -5,19 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
+#include "api/testing/compiled.hpp"
 #include "api/testing/market.hpp"
 #include "api/verify.hpp"
-#include "graphql/parser.hpp"
-#include "graphql/validate.hpp"
 
 namespace phx::api {
 namespace {
 
+using testing::Compiled;
+using testing::explain;
 using ::testing::HasSubstr;
 using testing::Market;
 using ::testing::Not;
@@ -45,32 +41,6 @@ struct Feature {
   Role role = Role::kTenantMember;
 };
 
-/// The compiled plan with everything it points into.
-struct Compiled {
-  std::unique_ptr<graphql::Document> document;
-  std::unique_ptr<graphql::Execution> execution;
-  std::optional<Plan> plan;
-};
-
-Compiled compile(const ApiSchema& api, const std::string& query, Role role) {
-  Compiled out;
-  auto document = graphql::parse_document(query);
-  if (!document) throw std::runtime_error(document.error().message);
-  out.document = std::make_unique<graphql::Document>(std::move(*document));
-  if (const auto errors = graphql::validate(api.schema(), *out.document); !errors.empty())
-    throw std::runtime_error(errors[0].message);
-  auto execution = graphql::Execution::prepare(api.schema(), *out.document, std::nullopt, {});
-  if (!execution) throw std::runtime_error(execution.error()[0].message);
-  out.execution = std::make_unique<graphql::Execution>(std::move(*execution));
-  const Compiler compiler(api, *out.execution, role);
-  const graphql::FieldGroup& group = out.execution->root_fields()->front();
-  auto plan =
-      api.meaning(*group.field).kind == FieldMeaning::Kind::kById ? compiler.by_id(group) : compiler.connection(group);
-  if (!plan) throw std::runtime_error(plan.error().to_string());
-  out.plan = std::move(*plan);
-  return out;
-}
-
 std::string readable(std::string_view sql) {
   std::string out(sql);
   for (std::string_view word : {" from ", " where ", " left join ", " order by ", " group by ", " limit "}) {
@@ -78,21 +48,6 @@ std::string readable(std::string_view sql) {
     for (auto at = out.find(word); at != std::string::npos; at = out.find(word, at + with.size()))
       out.replace(at, word.size(), with);
   }
-  return out;
-}
-
-/// EXPLAIN in a tenant, with `settings` (name, value) in force.
-std::string explain(Market& of, const pg::Query& query, const std::string& options,
-                    const std::vector<std::pair<std::string, std::string>>& settings, pg::Scope scope) {
-  std::vector<pg::Query> queries;
-  for (const auto& [name, value] : settings)
-    queries.push_back({pg::Sql::dynamic("test", "select set_config($1, $2, true)"), pg::Params::of(name, value)});
-  queries.push_back(
-      {pg::Sql::dynamic("test", "explain (" + options + ") " + std::string(query.sql.text())), query.params});
-  auto answer = of.db.run(of.db->read_many(scope, std::move(queries), Deadline::after(60s)));
-  if (!answer) throw std::runtime_error(answer.error().to_string());
-  std::string out;
-  for (const auto row : answer->back()) out += row.get<std::string>(0) + "\n";
   return out;
 }
 
@@ -114,25 +69,19 @@ class Features : public ::testing::TestWithParam<Feature> {};
 TEST_P(Features, AreAsCommitted) {
   Market& of = market();
   const Feature& feature = GetParam();
-  const Compiled compiled = compile(*of.api, feature.query, feature.role);
+  const Compiled compiled = testing::compile(*of.api, feature.query, feature.role);
   std::string text = fmt::format("# query as {}\n{}\n", role_name(feature.role), feature.query);
   const auto statement = [&](std::string_view what, const pg::Query& query) {
     text +=
         fmt::format("\n# {}, {} parameters\n{}\n\n# plan\n{}", what, query.params.size(), readable(query.sql.text()),
-                    shape(explain(of, query, "costs off", {{"enable_seqscan", "off"}}, tenant_scope())));
+                    shape(explain(of.db, query, "costs off", tenant_scope(), {{"enable_seqscan", "off"}})));
   };
   if (compiled.plan->rows) statement("rows", *compiled.plan->rows);
   if (compiled.plan->count) statement("count", *compiled.plan->count);
   for (const pg::Query& extra : compiled.plan->extras) statement("aggregate", extra);
   text += "\n# answer\n" + of.run(of.context(1, feature.role), feature.query) + "\n";
 
-  const std::filesystem::path path =
-      std::filesystem::path(PHOENIX_SOURCE_DIR) / "src/api/golden/features" / (std::string(feature.name) + ".txt");
-  if (std::getenv("PHX_UPDATE_GOLDEN")) std::ofstream(path) << text;
-  std::ifstream file(path);
-  std::stringstream committed;
-  committed << file.rdbuf();
-  EXPECT_EQ(committed.str(), text) << "rewrite with PHX_UPDATE_GOLDEN=1";
+  testing::expect_golden(fmt::format("src/api/golden/features/{}.txt", feature.name), text);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -296,13 +245,8 @@ struct Scale : ::testing::Test {
     market.db.exec("vacuum analyze phoenix.market_items");
   }
 
-  /// 8 KiB pages of the database that the statement looks at.
-  std::int64_t buffers(const std::string& query, pg::Scope scope) {
-    const Compiled compiled = compile(*market.api, query, Role::kPlatformAdmin);
-    const json::value plan =
-        json::parse(explain(market, *compiled.plan->rows, "analyze, buffers, timing off, format json", {}, scope));
-    const json::object& top = plan.as_array().at(0).at("Plan").as_object();
-    return top.at("Shared Hit Blocks").as_int64() + top.at("Shared Read Blocks").as_int64();
+  std::int64_t pages(const std::string& query, const pg::Scope& scope) {
+    return testing::cost(market.db, *market.api, query, scope).pages;
   }
 
   Market market;
@@ -320,42 +264,18 @@ TEST_F(Scale, ListsAreCheapAtAnyDepth) {
       for (const char* direction : {"ASC", "DESC"})
         for (const bool backward : {false, true}) {
           const std::string by = fmt::format("{} direction: {}", order.empty() ? "" : "orderBy: " + order, direction);
-          // The cursor 95,000 rows from where the pages begin, read by its keys alone.
-          std::string keys = "encode(uuid_send(id), 'hex')";
-          std::string walk;
-          const TableOrder* of = table.order(order);
-          const bool down = (direction == std::string("DESC")) != backward;
-          for (const OrderKey& key : of ? of->keys : std::vector<OrderKey>()) {
-            const char* send = key.kind == ColumnKind::kDateTime  ? "timestamptz_send"
-                               : key.kind == ColumnKind::kBoolean ? "boolsend"
-                               : key.kind == ColumnKind::kInt     ? (key.column == "stock" ? "int4send" : "int8send")
-                                                                  : "textsend";
-            keys += fmt::format(", encode({}({}), 'hex')", send, key.column);
-            walk += fmt::format("{} {}, ", key.column, down ? "desc" : "asc");
-          }
-          const auto row =
-              market.db
-                  .exec(fmt::format(
-                      "select {} from phoenix.market_items where {} order by {} id {} offset 95000 limit 1", keys,
-                      platform ? "true" : "tenant_id = '" + Market::tenant_id(1) + "'", walk, down ? "desc" : "asc"))
-                  .at(0);
-          std::vector<std::string> bytes;
-          for (const std::string& hex : row) {
-            bytes.emplace_back();
-            for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-              bytes.back() += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-          }
-          const std::vector<std::string_view> key_bytes(bytes.begin() + 1, bytes.end());
-          const std::string cursor = encode_cursor({&table, of, direction == std::string("DESC")}, bytes[0], key_bytes);
+          const std::string cursor =
+              testing::cursor_at(market.db, table, table.order(order), direction == std::string("DESC"), backward,
+                                 platform ? "true" : "tenant_id = '" + Market::tenant_id(1) + "'", 95'000);
           const auto query = [&](const std::string& at) {
             return fmt::format(
                 "{{ items({}: 100 {} {} filter: {{stock: {{gte: 0}}}}) {{ nodes {{ id name price seller {{ name }} }} "
                 "}} }}",
                 backward ? "last" : "first", at, by);
           };
-          const std::int64_t first = buffers(query(""), scope);
+          const std::int64_t first = pages(query(""), scope);
           const std::int64_t deep =
-              buffers(query(fmt::format("{}: \"{}\"", backward ? "before" : "after", cursor)), scope);
+              pages(query(fmt::format("{}: \"{}\"", backward ? "before" : "after", cursor)), scope);
           EXPECT_LE(static_cast<double>(deep), std::max(1.3 * static_cast<double>(first), kAtMost))
               << (platform ? "platform " : "tenant ") << by << (backward ? " from the end" : "");
           EXPECT_LT(first, 700) << by;  // a page of 100 is not a walk through 100,000

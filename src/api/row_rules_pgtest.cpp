@@ -1,23 +1,11 @@
 /// Row rules by the user who asks: what one keeps for oneself is in nobody else's answer, wherever the type is read and
 /// whatever was cached for others. The statement is a golden file, rewritten with PHX_UPDATE_GOLDEN=1.
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <array>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
-#include "api/sdl.gen.hpp"
-#include "api/service.hpp"
+#include "api/testing/compiled.hpp"
+#include "api/testing/world.hpp"
 #include "api/verify.hpp"
-#include "base/metrics.hpp"
-#include "base/random.hpp"
-#include "graphql/parser.hpp"
-#include "pg/testing/test_cluster.hpp"
 
 namespace phx::api {
 namespace {
@@ -93,42 +81,22 @@ insert into phoenix.test_notes
     from generate_series(1, 9) n, generate_series(1, 2) u;
 )";
 
-struct RowRules : ::testing::Test {
+struct RowRules : ::testing::Test, testing::World {
   RowRules() {
     db.exec(kTables);
-    for (const char* name : {"health", "eventCursor"})
-      registry.query(name,
-                     [](QueryContext&, json::object) -> asio::awaitable<Result<json::value>> { co_return nullptr; });
     registry.mutation("ring", [](MutationContext&, json::object) -> asio::awaitable<Result<json::object>> {
       co_return json::object{{"rung", true}};
     });
-    const std::array<graphql::SdlSource, 2> sources{{{"base.graphql", sdl::api::base}, {"notes.graphql", kSdl}}};
-    auto assembled = ApiSchema::assemble(sources, registry);
-    if (!assembled) throw std::runtime_error(assembled.error().message());
-    api = std::move(*assembled);
-    service.emplace(GraphqlService::Services{*api, db.database(), clock, random, ids, db.metrics(), "test secret"});
+    serve({"notes.graphql", kSdl});
   }
-  ~RowRules() override { service.reset(); }
 
   static Uuid user(int n) { return *Uuid::parse(fmt::format("00000000-0000-7000-8000-00000000000{}", n)); }
   std::string ask(int n, const std::string& query, Role role = Role::kTenantMember, bool in_tenant = true) {
-    RequestContext context;
-    context.principal.kind = PrincipalKind::kUser;
-    context.principal.user_id = user(n);
+    RequestContext context = request(role);
     if (in_tenant) context.tenant = user(9);
-    context.role = role;
-    context.request_id = "request-1";
-    context.deadline = Deadline::after(std::chrono::seconds(20));
-    return db.run(service->execute(std::move(context), {.query = query, .variables = {}})).body;
+    context.principal.user_id = user(n);
+    return answer(std::move(context), {.query = query, .variables = {}});
   }
-
-  pg::testing::TestDatabase db;
-  SystemClock clock;
-  SystemRandom random;
-  UuidSource ids{clock, random};
-  Registry registry;
-  std::unique_ptr<ApiSchema> api;
-  std::optional<GraphqlService> service;
 };
 
 TEST_F(RowRules, WhatIsOnesOwnIsInNobodyElsesAnswer) {
@@ -177,26 +145,14 @@ TEST_F(RowRules, TheUserIsAParameterOfOnePlan) {
   EXPECT_THAT(metrics, HasSubstr("sankofa_graphql_plans_total{found=\"none\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("sankofa_graphql_plans_total{found=\"shape\"} 4\n"));
 
-  const auto document = graphql::parse_document(query);
-  const auto execution = graphql::Execution::prepare(api->schema(), *document, std::nullopt, {});
-  const Compiler compiler(*api, *execution, Role::kTenantMember, {}, user(1));
-  const auto plan = compiler.connection(execution->root_fields()->front());
-  ASSERT_TRUE(plan && plan->personal);
-  std::string text = fmt::format("# query as TENANT_MEMBER\n{}\n\n# rows, {} parameters\n{}\n\n# plan\n", query,
-                                 plan->rows->params.size(), plan->rows->sql.text());
-  std::vector<pg::Query> queries{
-      {pg::Sql::dynamic("test", "select set_config('enable_seqscan', 'off', true)"), {}},
-      {pg::Sql::dynamic("test", "explain (costs off) " + std::string(plan->rows->sql.text())), plan->rows->params}};
-  const auto explained = db.run(
-      db->read_many(pg::Scope::of_tenant(user(9)), std::move(queries), Deadline::after(std::chrono::seconds(10))));
-  ASSERT_TRUE(explained) << explained.error().to_string();
-  for (const auto row : explained->back()) text += row.get<std::string>(0) + "\n";
-  const std::filesystem::path path =
-      std::filesystem::path(PHOENIX_SOURCE_DIR) / "src/api/golden/features/row_rule_by_user.txt";
-  if (std::getenv("PHX_UPDATE_GOLDEN")) std::ofstream(path) << text;
-  std::stringstream committed;
-  committed << std::ifstream(path).rdbuf();
-  EXPECT_EQ(committed.str(), text) << "rewrite with PHX_UPDATE_GOLDEN=1";
+  const testing::Compiled compiled = testing::compile(*api, query, Role::kTenantMember, user(1));
+  ASSERT_TRUE(compiled.plan->personal);
+  const pg::Query& rows = *compiled.plan->rows;
+  const std::string text =
+      fmt::format("# query as TENANT_MEMBER\n{}\n\n# rows, {} parameters\n{}\n\n# plan\n{}", query, rows.params.size(),
+                  rows.sql.text(),
+                  testing::explain(db, rows, "costs off", pg::Scope::of_tenant(user(9)), {{"enable_seqscan", "off"}}));
+  testing::expect_golden("src/api/golden/features/row_rule_by_user.txt", text);
   EXPECT_THAT(text, HasSubstr("owner_id")) << "the rule is looked up, not called";
 }
 

@@ -4,25 +4,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/json/parse.hpp>
 #include <map>
 #include <set>
 
-#include "api/compiler.hpp"
-#include "api/cursor.hpp"
 #include "api/service.hpp"
+#include "api/testing/compiled.hpp"
 #include "app/product_schema.hpp"
 #include "app/testing/unserved.hpp"
 #include "base/random.hpp"
-#include "graphql/parser.hpp"
-#include "graphql/validate.hpp"
 #include "pg/testing/test_cluster.hpp"
 
 namespace phx::app {
 namespace {
 
 using namespace std::chrono_literals;
-namespace json = boost::json;
 
 constexpr int kRows = 12'000;
 constexpr int kDepth = 11'000;
@@ -77,55 +72,19 @@ struct ProductLists : ::testing::Test {
     db.exec(fmt::format(fmt::runtime(kFill), kRows));
   }
 
-  std::int64_t buffers(const std::string& query, pg::Scope scope) {
-    const auto document = graphql::parse_document(query);
-    if (!document) throw std::runtime_error(document.error().message);
-    if (const auto errors = graphql::validate(schema->schema(), *document); !errors.empty())
-      throw std::runtime_error(query + ": " + errors[0].message);
-    const auto execution = graphql::Execution::prepare(schema->schema(), *document, std::nullopt, {});
-    const api::Compiler compiler(*schema, *execution, api::Role::kPlatformAdmin);
-    const auto plan = compiler.connection(execution->root_fields()->front());
-    if (!plan) throw std::runtime_error(plan.error().to_string());
-    const auto sql = pg::Sql::dynamic(
-        "explain", "explain (analyze, buffers, timing off, format json) " + std::string(plan->rows->sql.text()));
-    const auto rows = db.run(db->read(scope, sql, plan->rows->params, Deadline::after(60s)));
-    if (!rows) throw std::runtime_error(rows.error().to_string());
-    const json::value made = json::parse(rows->get<std::string>(0, 0));
-    const json::value& top = made.as_array().at(0).at("Plan");
-    EXPECT_EQ(top.at("Actual Rows").to_number<double>(), 101) << query;
-    return top.at("Shared Hit Blocks").as_int64() + top.at("Shared Read Blocks").as_int64();
+  /// Of a page that is full.
+  std::int64_t pages(const std::string& query, const pg::Scope& scope) {
+    const auto [pages, rows] = api::testing::cost(db, *schema, query, scope);
+    EXPECT_EQ(rows, 101) << query;
+    return pages;
   }
-
-  /// The cursor of the row that lies so deep in the order, read by its keys alone.
-  std::string cursor(const api::TableType& table, const api::TableOrder* order, bool down, bool descending,
-                     const pg::Scope& scope) {
-    std::string keys = "encode(uuid_send(id), 'hex')";
-    std::string walk;
-    for (const api::OrderKey& key : order ? order->keys : std::vector<api::OrderKey>()) {
-      const char* send = key.kind == api::ColumnKind::kDateTime ? "timestamptz_send"
-                         : key.kind == api::ColumnKind::kInt    ? "int4send"
-                                                                : "textsend";
-      keys += fmt::format(", encode({}({}), 'hex')", send, key.column);
-      walk += fmt::format("{} {}, ", key.column, down ? "desc" : "asc");
-    }
+  /// The rows of the table that the scope can see, as a condition.
+  std::string seen(const api::TableType& table, const pg::Scope& scope) {
     const bool walled =
         db.value(fmt::format("select count(*) from information_schema.columns where table_schema = 'phoenix' and "
                              "table_name = '{}' and column_name = 'tenant_id'",
                              table.table)) == "1";
-    const auto row =
-        db.exec(fmt::format(
-                    "select {} from phoenix.{} {} order by {} id {} offset {} limit 1", keys, table.table,
-                    scope.tenant && walled ? "where tenant_id = '" + scope.tenant->to_string() + "'" : std::string(),
-                    walk, down ? "desc" : "asc", kDepth - 200))
-            .at(0);
-    std::vector<std::string> bytes;
-    for (const std::string& hex : row) {
-      bytes.emplace_back();
-      for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-        bytes.back() += static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16));
-    }
-    const std::vector<std::string_view> key_bytes(bytes.begin() + 1, bytes.end());
-    return api::encode_cursor({&table, order, descending}, bytes[0], key_bytes);
+    return scope.tenant && walled ? "tenant_id = '" + scope.tenant->to_string() + "'" : "true";
   }
 
   pg::testing::TestDatabase db;
@@ -154,10 +113,11 @@ TEST_F(ProductLists, ADeepPageReadsAsMuchAsTheFirstInEveryOrder) {
                                  backward ? "last" : "first", at, order ? "orderBy: " + order->name + "," : "",
                                  descending ? "DESC" : "ASC", filter->second);
             };
-            const std::string deep_cursor = cursor(*meaning.target, order, descending != backward, descending, scope);
-            const std::int64_t first = buffers(query(""), scope);
+            const std::string deep_cursor = api::testing::cursor_at(db, *meaning.target, order, descending, backward,
+                                                                    seen(*meaning.target, scope), kDepth - 200);
+            const std::int64_t first = pages(query(""), scope);
             const std::int64_t deep =
-                buffers(query(fmt::format("{}: \"{}\",", backward ? "before" : "after", deep_cursor)), scope);
+                pages(query(fmt::format("{}: \"{}\",", backward ? "before" : "after", deep_cursor)), scope);
             EXPECT_LE(static_cast<double>(deep), 1.3 * static_cast<double>(first) + 30)
                 << (platform ? "platform: " : "tenant: ") << query("...");
             EXPECT_LT(first, 700) << (platform ? "platform: " : "tenant: ") << query("");

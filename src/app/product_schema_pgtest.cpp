@@ -3,15 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "api/compiler.hpp"
-#include "api/cursor.hpp"
 #include "api/service.hpp"
+#include "api/testing/compiled.hpp"
 #include "api/testing/schema_walk.hpp"
 #include "api/verify.hpp"
 #include "app/product_schema.hpp"
 #include "app/testing/unserved.hpp"
 #include "base/random.hpp"
-#include "graphql/parser.hpp"
 #include "pg/testing/test_cluster.hpp"
 
 namespace phx::app {
@@ -28,26 +26,9 @@ struct ProductSchema : ::testing::Test {
   }
   /// EXPLAIN (ANALYZE) of the compiled statement, as this tenant.
   std::string explain(const std::string& query, const Uuid& tenant) {
-    const auto document = graphql::parse_document(query);
-    if (!document) throw std::runtime_error(document.error().message);
-    const auto execution = graphql::Execution::prepare(schema->schema(), *document, std::nullopt, {});
-    if (!execution) throw std::runtime_error(execution.error()[0].message);
-    const api::Compiler compiler(*schema, *execution, api::Role::kTenantMember);
-    const auto plan = compiler.connection(execution->root_fields()->front());
-    if (!plan) throw std::runtime_error(plan.error().to_string());
-    auto sql =
-        pg::Sql::dynamic("explain", "explain (analyze, costs off, timing off) " + std::string(plan->rows->sql.text()));
-    const auto rows = db.run(db->read(pg::Scope::of_tenant(tenant), sql, plan->rows->params, Deadline::after(10s)));
-    if (!rows) throw std::runtime_error(rows.error().to_string());
-    std::string out;
-    for (const auto row : *rows) out += row.get<std::string>(0) + "\n";
-    return out;
-  }
-  static std::string unhex(std::string_view hex) {
-    std::string out;
-    for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
-      out += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
-    return out;
+    const auto compiled = api::testing::compile(*schema, query, api::Role::kTenantMember);
+    return api::testing::explain(db, *compiled.plan->rows, "analyze, costs off, timing off",
+                                 pg::Scope::of_tenant(tenant));
   }
 
   pg::testing::TestDatabase db;
@@ -102,15 +83,8 @@ TEST_F(ProductSchema, ListsWalkTheTenantsIndex) {
   const Uuid tenant = *Uuid::parse("00000000-0000-7000-8000-100000000005");
   const api::TableType& table = *schema->table("VirtualMachine");
   for (const std::string order : {"", "NAME", "CREATED_AT"}) {
-    const api::TableOrder* key = table.order(order);
-    const auto bytes = db.exec("select encode(uuid_send(id), 'hex'), encode(" +
-                               (order == "NAME" ? std::string("textsend(name)") : "timestamptz_send(created_at)") +
-                               ", 'hex') from phoenix.virtual_machines where tenant_id = '" + tenant.to_string() +
-                               "' order by " + (key ? key->keys[0].column : "id") + ", id offset 800 limit 1");
-    const std::string key_bytes = unhex(bytes[0][1]);
-    std::vector<std::string_view> keys;
-    if (key) keys.push_back(key_bytes);
-    const std::string deep = api::encode_cursor({&table, key, false}, unhex(bytes[0][0]), keys);
+    const std::string deep = api::testing::cursor_at(db, table, table.order(order), false, false,
+                                                     "tenant_id = '" + tenant.to_string() + "'", 800);
     for (const std::string& after : {std::string(), deep}) {
       std::string query = "{ virtualMachines(first: 20";
       if (!order.empty()) query += ", orderBy: " + order;

@@ -14,12 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "api/service.hpp"
 #include "api/testing/fleet_sdl.hpp"
-#include "base/metrics.hpp"
-#include "base/random.hpp"
+#include "api/testing/world.hpp"
 #include "engine/events.hpp"
-#include "pg/testing/test_cluster.hpp"
 
 namespace phx::api::testing {
 
@@ -74,7 +71,7 @@ grant select on phoenix.test_accounts to phoenix_tenant;
 /// A readable UUID: the n-th of a kind. Kinds tell tenants and tables apart.
 inline std::string id_of(int kind, int n) { return fmt::format("{:08d}-0000-7000-8000-{:012d}", kind, n); }
 
-class Fleet {
+class Fleet : public World {
  public:
   Fleet() {
     db.exec(kFleetTables);
@@ -111,32 +108,22 @@ class Fleet {
                             id_of(tenant * 100 + 20, 1 + i % 5)));
     }
     install();
-    auto assembled = assemble_fleet(registry);
-    if (!assembled) throw std::runtime_error(assembled.error().message());
-    api = std::move(*assembled);
-    service.emplace(GraphqlService::Services{*api, db.database(), clock, random, ids, db.metrics(), "test secret"});
+    serve(assemble_fleet(registry));
   }
-  ~Fleet() { service.reset(); }
 
   RequestContext context(int tenant, Role role = Role::kTenantMember) {
-    RequestContext out;
-    out.principal.kind = PrincipalKind::kUser;
-    out.principal.email = "ada@example.org";
-    out.principal.user_id = *Uuid::parse(id_of(900 + tenant, 1));
-    out.principal.platform_admin = role == Role::kPlatformAdmin;
+    auto out = request(role);
     if (tenant != 0) out.tenant = *Uuid::parse(id_of(tenant, 0));
-    out.role = role;
-    out.request_id = "request-1";
+    out.principal.user_id = *Uuid::parse(id_of(900 + tenant, 1));
     out.remote_address = "192.0.2.1";
-    out.deadline = Deadline::after(20s);
     return out;
   }
 
   std::string run(RequestContext of, std::string query, std::string variables = "{}",
                   std::optional<std::string> key = std::nullopt) {
-    GraphqlRequest request{
-        .query = std::move(query), .variables = json::parse(variables).as_object(), .idempotency_key = std::move(key)};
-    return db.run(service->execute(std::move(of), std::move(request))).body;
+    return answer(std::move(of), {.query = std::move(query),
+                                  .variables = json::parse(variables).as_object(),
+                                  .idempotency_key = std::move(key)});
   }
   /// The answer's tree; fails the test when there are errors.
   json::object data(RequestContext of, std::string query, std::string variables = "{}") {
@@ -157,13 +144,6 @@ class Fleet {
     return json::value_to<std::string>(errors->as_array().at(0).at("extensions").at("reason"));
   }
 
-  pg::testing::TestDatabase db;
-  SystemClock clock;
-  SystemRandom random;
-  UuidSource ids{clock, random};
-  Registry registry;
-  std::unique_ptr<ApiSchema> api;
-  std::optional<GraphqlService> service;
   int heading_calls = 0;
   int launch_aborts = 0;  ///< how often launchShip still fails with kAborted
   int commits = 0;

@@ -13,17 +13,12 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_to.hpp>
 
-#include <array>
 #include <chrono>
 #include <map>
 #include <string>
 #include <vector>
 
-#include "api/sdl.gen.hpp"
-#include "api/service.hpp"
-#include "base/metrics.hpp"
-#include "base/random.hpp"
-#include "pg/testing/test_cluster.hpp"
+#include "api/testing/world.hpp"
 
 namespace phx::api::testing {
 
@@ -212,7 +207,7 @@ create index on phoenix.market_reviews (item_id);
 create index on phoenix.market_media (item_id);
 )";
 
-class Market {
+class Market : public World {
  public:
   static constexpr int kItems = 60;
   static constexpr int kSellers = 9;
@@ -223,24 +218,16 @@ class Market {
     for (int tenant : {1, 2}) fill(tenant);
     db.exec("analyze");
     registry.mutation("ring", [](MutationContext&, json::object) { return rung(); });
-    registry.query("health", [](QueryContext&, json::object) { return nothing(); });
-    registry.query("eventCursor", [](QueryContext&, json::object) { return nothing(); });
     registry.field_by_row("Item.rank", {"id", "stock"}, [this](FieldBatch& batch) { return item_ranks(batch); });
     registry.field(
         "Item.slow", {"id"}, [this](FieldBatch& batch) { return never(batch); }, std::chrono::milliseconds(20));
     registry.field("Seller.rank", {"name"}, [this](FieldBatch& batch) { return seller_ranks(batch); });
     registry.field("Review.mood", {"stars"}, [this](FieldBatch& batch) { return moods(batch); });
-    std::array<graphql::SdlSource, 2> sources{{{"base.graphql", sdl::api::base}, {"market.graphql", kMarketSdl}}};
-    auto assembled = ApiSchema::assemble(sources, registry);
-    if (!assembled) throw std::runtime_error(assembled.error().message());
-    api = std::move(*assembled);
     GraphqlService::Limits limits;
     limits.document = {.max_fields = 100'000, .max_aliases = 10'000};
     limits.compile.max_cost = 1'000'000'000;
-    service.emplace(GraphqlService::Services{*api, db.database(), clock, random, ids, db.metrics(), "test secret"},
-                    limits);
+    serve({"market.graphql", kMarketSdl}, limits);
   }
-  ~Market() { service.reset(); }
 
   /// The n-th id of a kind; kinds of the second tenant begin with 2. Ids are not in the order of n.
   static std::string id_of(int tenant, int kind, int n) {
@@ -251,18 +238,12 @@ class Market {
   }
 
   RequestContext context(int tenant, Role role = Role::kTenantMember) const {
-    RequestContext out;
-    out.principal.kind = PrincipalKind::kUser;
-    out.principal.email = "ada@example.org";
-    out.principal.platform_admin = role == Role::kPlatformAdmin;
+    auto out = request(role);
     if (tenant != 0) out.tenant = *Uuid::parse(tenant_id(tenant));
-    out.role = role;
-    out.request_id = "request-1";
-    out.deadline = Deadline::after(std::chrono::seconds(20));
     return out;
   }
   std::string run(RequestContext of, std::string query, const json::object& variables = {}) {
-    return db.run(service->execute(std::move(of), {.query = std::move(query), .variables = variables})).body;
+    return answer(std::move(of), {.query = std::move(query), .variables = variables});
   }
 
   /// What the resolvers say, for whoever wants to know it without them.
@@ -273,19 +254,11 @@ class Market {
   static bool item_rank_fails(std::int64_t stock) { return stock % 7 == 3; }
   static std::int64_t seller_rank(std::string_view name) { return static_cast<std::int64_t>(name.size()); }
 
-  pg::testing::TestDatabase db;
-  SystemClock clock;
-  SystemRandom random;
-  UuidSource ids{clock, random};
   SeededRandom dice;
-  Registry registry;
-  std::unique_ptr<ApiSchema> api;
-  std::optional<GraphqlService> service;
   std::map<std::string, int> calls;  ///< of each resolver
 
  private:
   static asio::awaitable<Result<json::object>> rung() { co_return json::object{{"rung", true}}; }
-  static asio::awaitable<Result<json::value>> nothing() { co_return nullptr; }
   asio::awaitable<Result<RowResults>> item_ranks(FieldBatch& batch) {
     ++calls["Item.rank"];
     const auto base = batch.args.at("base").is_null() ? 0 : batch.args.at("base").to_number<std::int64_t>();

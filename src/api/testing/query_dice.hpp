@@ -17,7 +17,7 @@ namespace phx::api::testing {
 
 class QueryDice {
  public:
-  /// Gives some value of the column, or null.
+  /// Gives some value of the column as JSON has it, or null.
   using Sample = std::function<json::value(const std::string& table, const std::string& column)>;
 
   QueryDice(const ApiSchema& api, std::uint64_t seed, Sample sample)
@@ -27,6 +27,12 @@ class QueryDice {
   std::map<std::string, std::vector<std::string>> cursors;
   static std::string cursor_key(const TableType& table, std::string_view order, bool descending) {
     return fmt::format("{}/{}/{}", table.name, order, descending);
+  }
+
+  /// One role and another, by the seed.
+  static Role role_of(std::uint64_t seed) {
+    constexpr Role kRoles[]{Role::kTenantViewer, Role::kTenantAdmin, Role::kTenantOwner};
+    return kRoles[seed % 3];
   }
 
   std::string query(Role role) {
@@ -216,6 +222,8 @@ class QueryDice {
 
   std::string item(const TableType& table, const FieldMeaning& meaning, std::string_view op) {
     json::value value = sample_(table.table, meaning.column);
+    if (meaning.column_kind == ColumnKind::kDecimal && value.is_number())
+      value = json::value(fmt::format("{:.2f}", value.to_number<double>()));
     if (value.is_array()) {
       if (value.as_array().empty()) return "null";
       value = json::value(value.as_array()[dice_.below(value.as_array().size())]);
