@@ -1,7 +1,6 @@
 #include "adapters/qemu/qmp_client.hpp"
 
 #include <fmt/format.h>
-#include <sys/socket.h>
 
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -159,14 +158,6 @@ asio::awaitable<Result<json::value>> QmpClient::wait_for(std::uint64_t id, std::
   if (ended) throw boost::system::system_error(ended);
   close();
   co_return unknown(fmt::format("no answer to QMP call {}", id));
-}
-
-Result<int> QmpClient::peer_pid() {
-  ucred credentials{};
-  socklen_t size = sizeof credentials;
-  if (::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0 || credentials.pid <= 0)
-    return unknown("the QMP peer has no process");
-  return credentials.pid;
 }
 
 void QmpClient::close() {

@@ -41,8 +41,6 @@ class QmpClient {
                                                                   std::chrono::milliseconds answer_limit);
 
   asio::awaitable<Result<json::value>> execute(std::string command, json::object arguments = {});
-  /// The process that listens on the socket, as the kernel knows it (SO_PEERCRED).
-  Result<int> peer_pid();
   bool is_open() const { return socket_.is_open(); }
   void close();
 
