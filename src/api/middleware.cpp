@@ -1,6 +1,7 @@
 #include "api/middleware.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <stdexcept>
@@ -152,7 +153,7 @@ asio::awaitable<net::Response> Middleware::handle(net::Request request) {
   // 1. Identity of the request: ours alone, so that nobody writes into our logs.
   request.id = ids_.next().to_string();
   const std::string id = request.id;
-  const Seen seen{id, request.method, request.path, request.peer.address};
+  const Seen seen = Middleware::seen(request, request.method);
 
   // 2. Where it goes.
   Router::Match match = router_.match(request.method, request.path);
@@ -199,7 +200,7 @@ asio::awaitable<net::UpgradeDecision> Middleware::on_upgrade(net::Request reques
   const Duration since = clock_.monotonic();
   request.id = ids_.next().to_string();
   const std::string id = request.id;
-  const Seen seen{id, std::string(kUpgrade), request.path, request.peer.address};
+  const Seen seen = Middleware::seen(request, std::string(kUpgrade));
   const auto refuse = [&](net::Response response) {
     response = finish(std::move(response), id);
     log(seen, response, since);
@@ -275,6 +276,12 @@ net::Response Middleware::finish(net::Response response, const std::string& requ
   return response;
 }
 
+Middleware::Seen Middleware::seen(const net::Request& request, std::string method) {
+  // The kernel's word: nobody else can leave the log by saying that he is the probe.
+  const bool own = request.peer.local && request.peer.pid == ::getpid();
+  return {request.id, std::move(method), request.path, request.peer.address, own};
+}
+
 void Middleware::log(const Seen& seen, const net::Response& response, Duration since) {
   const Duration now = clock_.monotonic();
   const double ms = static_cast<double>((now - since).count()) / 1000.0;
@@ -283,11 +290,13 @@ void Middleware::log(const Seen& seen, const net::Response& response, Duration s
     if (logged_.left_out > 0) log_event(LogLevel::kInfo, "http.requests_left_out", {{"count", logged_.left_out}});
     logged_ = {.second = second};
   }
-  if (!failed && ms < kSlowMs && ++logged_.lines > kLoggedPerSecond) {
+  if (!failed && !seen.own && ms < kSlowMs && ++logged_.lines > kLoggedPerSecond) {
     ++logged_.left_out;
     return;
   }
-  log_event(failed ? LogLevel::kWarn : LogLevel::kInfo, "http.request",
+  // What the probe asks every few seconds is news only when it fails.
+  const LogLevel level = failed ? LogLevel::kWarn : seen.own ? LogLevel::kDebug : LogLevel::kInfo;
+  log_event(level, "http.request",
             {{"request", seen.id},
              {"method", seen.method},
              {"path", seen.path},

@@ -144,7 +144,9 @@ class Middleware {
     std::string method;
     std::string path;
     std::string peer;
+    bool own;  ///< this process asks itself: the probe of own services
   };
+  static Seen seen(const net::Request& request, std::string method);
   void log(const Seen& seen, const net::Response& response, Duration since);
 
   Config config_;

@@ -70,6 +70,13 @@ async function doctorNamesTheDatabase() {
 test('while all is well, nothing is said', async () => {
   await until('two looks', async () => (await gauge('sankofa_compute_unknown_guests')) === 0);
   assert.equal((await world.graphql('{ alerts { totalCount } }')).alerts.totalCount, 0);
+  // Nor by the looks themselves: they are asked for what is there, and leave no line each.
+  const metrics = await (await fetch(`${world.url}/metrics`)).text();
+  const looks = new RegExp('^http_request_duration_seconds_count\\{(?=.*method="GET")(?=.*route="/graphql").*\\} (\\d+)$', 'gm');
+  const counted = [...metrics.matchAll(looks)];
+  assert.equal(counted.length, 1, counted.join('\n'));
+  assert.ok(counted[0][0].includes('status="200"') && Number(counted[0][1]) > 0, counted[0][0]);
+  assert.deepEqual(world.events('http.request').filter(({ method, path: of }) => method === 'GET' && ['/', '/graphql'].includes(of.split('?')[0])), []);
   assert.equal((await world.phoenix('doctor')).code, 0);
 });
 
