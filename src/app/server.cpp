@@ -541,13 +541,15 @@ void raise_open_files() {
 Status serve(const Settings& settings) {
   std::signal(SIGPIPE, SIG_IGN);
   raise_open_files();
-  // Before a database is made or started for it.
+  // Before anything is made or started for it. Of a server that runs here already is told first: it is likely the one
+  // that holds the address, too.
   PHX_TRY(const auto address, parse_listen(settings.listen));
-  PHX_TRY(DataFolder folder, DataFolder::open(settings.data));
-  if (const auto other = folder.server())
-    return Error(Code::kFailedPrecondition, "serve.running",
-                 "A server runs on this data folder already (pid " + std::to_string(other->pid) + ").");
+  if (const auto used = DataFolder::existing(settings.data))
+    if (const auto other = used->server())
+      return Error(Code::kFailedPrecondition, "serve.running",
+                   "A server runs on this data folder already (pid " + std::to_string(other->pid) + ").");
   PHX_CHECK(net::check_listen(address.first, address.second));
+  PHX_TRY(DataFolder folder, DataFolder::open(settings.data));
   SystemRandom random;
   PHX_TRY(std::string server_key, identity::load_server_key(folder.server_key(), random));
 

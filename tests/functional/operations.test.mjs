@@ -52,7 +52,8 @@ test('a taken address is noticed before anything is started for it', async () =>
     assert.equal(answer.code, 1, answer.stderr);
     assert.match(answer.stderr, /Cannot listen on 127\.0\.0\.1:\d+: Address already in use/);
     assert.match(answer.stderr, /next: .*--listen/);
-    assert.ok(!fs.existsSync(path.join(data, 'postgres')), 'no database was made');
+    assert.ok(answer.stderr.includes(`127.0.0.1:${taken.address().port}`), answer.stderr);
+    assert.ok(!fs.existsSync(data), 'nothing was made, not even the folder');
     assert.deepEqual(processesOf(data), []);
   } finally {
     taken.close();
