@@ -110,6 +110,23 @@ test('tenants and users with bad names', async () => {
   await refused({ code: 'VALIDATION_ERROR', field: 'input.password' }, user({ password: 'short' }));
 });
 
+test('texts for people with characters that nobody sees', { timeout: patience }, async () => {
+  const incident = (input) => () => world.graphql('mutation($i: DeclareIncidentInput!) { declareIncident(input: $i) { incident { id } } }', { i: { title: 'fine', severity: 'P3', ...input } }, { tenant: 'acme' });
+  const tenant = (displayName) => () => world.graphql('mutation($i: CreateTenantInput!) { createTenant(input: $i) { tenant { id } } }', { i: { name: 'unseen', displayName } });
+  const user = (name) => () => world.graphql('mutation($i: CreateUserInput!) { createUser(input: $i) { userId } }', { i: { email: 'x@example.org', name, password: 'a long enough password' } });
+  const image = (description) => () => world.graphql('mutation($i: ImportImageInput!) { importImage(input: $i) { image { id } } }', { i: { name: 'unseen', description, file: 'none.img', format: 'raw' } });
+  const code = 'VALIDATION_ERROR';
+  for (const unseen of ['\u202e', '\u2066', '\u200b', '\u200f', '\ufeff', '\u0085', '\u001b', '\u200d']) {
+    const text = `paid${unseen}gnp`;
+    await refused({ code, field: 'input.title' }, incident({ title: text }));
+    await refused({ code, field: 'input.impact' }, incident({ impact: `line\n${text}` }));
+    await refused({ code, field: 'input.affectedServices' }, incident({ affectedServices: [text] }));
+    await refused({ code, field: 'input.displayName' }, tenant(text));
+    await refused({ code, field: 'input.name' }, user(text));
+    await refused({ code, field: 'input.description' }, image(text));
+  }
+});
+
 test('an image that reaches out of the import folder', async () => {
   const before = await everything();
   for (const file of ['../server.key', '/etc/passwd', '.hidden', '']) {

@@ -4,6 +4,7 @@
 
 #include "base/crash_point.hpp"
 #include "base/log.hpp"
+#include "base/plain_text.hpp"
 #include "domains/compute/machine_input.hpp"
 #include "domains/compute/sql.gen.hpp"
 #include "engine/events.hpp"
@@ -18,6 +19,7 @@ namespace {
 /// Samples older than this tell nothing about now.
 constexpr auto kSampleMax = std::chrono::minutes(5);
 constexpr std::size_t kSamplesMax = 10'000;
+constexpr std::size_t kDescriptionMax = 1'000;
 
 std::string text(const json::object& object, std::string_view key) {
   const auto* value = object.if_contains(key);
@@ -175,8 +177,12 @@ asio::awaitable<Result<json::object>> Compute::import_image(api::MutationContext
   const std::string file = text(input, "file");
   if (!is_import_file(file))
     co_return invalid_argument("image.bad_name", "input.file", "Give the plain name of a file in the import folder.");
+  const std::string description = text(input, "description");
+  if (description.size() > kDescriptionMax || !is_plain_text(description, Lines::kOne))
+    co_return invalid_argument("image.bad_description", "input.description",
+                               "One line of at most 1,000 bytes without control or invisible characters.");
   auto& tx = context.tx();
-  auto row = pg::Params::of(context.ids().next(), name, text(input, "description"), format_name, file);
+  auto row = pg::Params::of(context.ids().next(), name, description, format_name, file);
   PHX_CO_TRY(const pg::Rows rows, co_await tx.execute(sql::compute::image_import, std::move(row)));
   if (rows.empty())
     co_return Error(Code::kAlreadyExists, "image.name_taken", "There is an image of that name already.")

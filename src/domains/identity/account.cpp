@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/plain_text.hpp"
+
 namespace phx::identity {
 namespace {
 
@@ -68,11 +70,11 @@ Result<std::string> check_email(std::string_view email, std::string_view field) 
 
 Result<std::string> check_display_name(std::string_view name, std::string_view field) {
   const auto characters = count_characters(name);
-  const bool controls =
-      std::ranges::any_of(name, [](char c) { return static_cast<std::uint8_t>(c) < 0x20 || c == 0x7F; });
-  if (!characters || *characters == 0 || *characters > 100 || controls || name.front() == ' ' || name.back() == ' ')
-    return invalid_argument("user.name_malformed", std::string(field),
-                            "A name has 1 to 100 characters, no control characters and no spaces at its ends.");
+  if (!characters || *characters == 0 || *characters > 100 || !is_plain_text(name, Lines::kOne) ||
+      name.front() == ' ' || name.back() == ' ')
+    return invalid_argument(
+        "user.name_malformed", std::string(field),
+        "A name has 1 to 100 characters, no control or invisible characters and no spaces at its ends.");
   return std::string(name);
 }
 

@@ -21,7 +21,7 @@ std::string fold_case(std::string_view text);
 /// A conservative part of RFC 5321's Mailbox: `local@domain`, printable ASCII without spaces or quotes, at most 254
 /// characters; the domain may be a single label (admin@localhost). Returned as it was written.
 Result<std::string> check_email(std::string_view email, std::string_view field);
-/// A display name: 1 to 100 characters, no control characters, no spaces at the ends.
+/// A display name: 1 to 100 characters, plain (base/plain_text.hpp), no spaces at the ends.
 Result<std::string> check_display_name(std::string_view name, std::string_view field);
 
 }  // namespace phx::identity

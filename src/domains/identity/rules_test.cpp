@@ -30,8 +30,10 @@ TEST(Email, RefusesTheRest) {
 TEST(DisplayName, IsOneLineOfText) {
   EXPECT_TRUE(check_display_name("Ada Lovelace", "name"));
   EXPECT_TRUE(check_display_name("李", "name"));
+  EXPECT_TRUE(check_display_name("علی\u200Cرضا", "name"));
   for (const std::string& bad : {std::string(), std::string(" Ada"), std::string("Ada "), std::string("A\nda"),
-                                 std::string("A\0a", 3), std::string(101, 'a'), std::string("\xff")})
+                                 std::string("A\0a", 3), std::string(101, 'a'), std::string("\xff"),
+                                 std::string("Ada\u202E"), std::string("A\u200Bda"), std::string("\uFEFFAda")})
     EXPECT_FALSE(check_display_name(bad, "name")) << bad;
 }
 

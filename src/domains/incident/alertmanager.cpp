@@ -28,9 +28,9 @@ Result<json::object> string_map(const json::object& parent, std::string_view key
   std::size_t bytes = 0;
   json::object out;
   for (const auto& [name, item] : value->get_object()) {
-    if (!item.is_string()) return malformed(where + "." + cleaned(name, Lines::kOne), "This must be a string.");
+    if (!item.is_string()) return malformed(where + "." + plain_text(name, Lines::kOne), "This must be a string.");
     bytes += name.size() + item.get_string().size();
-    out[cleaned(name, Lines::kOne)] = cleaned(item.get_string(), lines);
+    out[plain_text(name, Lines::kOne)] = plain_text(item.get_string(), lines);
   }
   if (bytes > kLabelBytesMax) return malformed(where, "More than 64 KiB of text.");
   return out;

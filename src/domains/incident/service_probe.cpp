@@ -123,7 +123,7 @@ asio::awaitable<Result<bool>> ServiceProbe::tell(Service& service) {
 }
 
 IncomingAlert ServiceProbe::alert_of(const ServiceState& state, Instant started) const {
-  const std::string detail = cleaned(state.detail, Lines::kOne);
+  const std::string detail = plain_text(state.detail, Lines::kOne);
   std::string summary = detail;
   if (state.trouble.alert == kServiceDown)
     summary = "Service " + state.name + " does not answer" + (detail.empty() ? "" : ": " + detail);

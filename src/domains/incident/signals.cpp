@@ -51,8 +51,8 @@ std::string title_of(const IncomingAlert& alert, const std::string& machine_name
   if (alert.source == "probe" && alert.name() == kServiceDown) return "Service " + alert.label("service") + " is down";
   if (alert.source == "probe" && !machine_name.empty())
     return "Guest " + machine_name + (alert.name() == "GuestDown" ? " is down" : " is degraded");
-  return shortened(
-      cleaned(machine_name.empty() ? alert.summary() : "Guest " + machine_name + ": " + alert.summary(), Lines::kOne));
+  return shortened(plain_text(machine_name.empty() ? alert.summary() : "Guest " + machine_name + ": " + alert.summary(),
+                              Lines::kOne));
 }
 
 /// One occurrence, as a delivery tells of it in the end.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/plain_text.hpp"
 #include "base/uuid.hpp"
 
 namespace phx::tenancy {
@@ -36,12 +37,11 @@ Status check_tenant_name(std::string_view name, std::string_view field) {
 }
 
 Status check_tenant_display_name(std::string_view name, std::string_view field) {
-  const bool controls =
-      std::ranges::any_of(name, [](char c) { return static_cast<std::uint8_t>(c) < 0x20 || c == 0x7F; });
-  if (name.empty() || name.size() > 100 || controls || name.front() == ' ' || name.back() == ' ')
+  if (name.empty() || name.size() > 100 || !is_plain_text(name, Lines::kOne) || name.front() == ' ' ||
+      name.back() == ' ')
     return invalid_argument("tenant.display_name_malformed", std::string(field),
-                            "A display name has 1 to 100 bytes of text, without control characters and without spaces "
-                            "at its ends.");
+                            "A display name has 1 to 100 bytes of text, without control or invisible characters and "
+                            "without spaces at its ends.");
   return {};
 }
 

@@ -35,8 +35,9 @@ TEST(TenantName, CannotBeTakenForAnId) {
 
 TEST(TenantDisplayName, IsOneLineOfText) {
   EXPECT_TRUE(check_tenant_display_name("Acme & Söhne", "f"));
-  for (const std::string& bad : {std::string(), std::string(" a"), std::string("a "), std::string("a\nb"),
-                                 std::string("a\0b", 3), std::string(101, 'a')})
+  for (const std::string& bad :
+       {std::string(), std::string(" a"), std::string("a "), std::string("a\nb"), std::string("a\0b", 3),
+        std::string(101, 'a'), std::string("acme\u202E"), std::string("ac\u200Dme"), std::string("\xff")})
     EXPECT_EQ(check_tenant_display_name(bad, "f").error().reason(), "tenant.display_name_malformed") << bad;
 }
 
