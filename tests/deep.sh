@@ -25,7 +25,7 @@ step_asan() {
   ninja -C build-asan
   export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1
   export UBSAN_OPTIONS=print_stacktrace=1
-  PHOENIX_TEST_IMAGE=$image ctest --test-dir build-asan --output-on-failure -L 'unit|pg'
+  PHOENIX_TEST_IMAGE=$image ctest --test-dir build-asan --output-on-failure -j2 -L 'unit|pg'
   PHX_BINARY=build-asan/phoenix node --test tests/functional/story.test.mjs
 }
 
@@ -52,23 +52,31 @@ about_portal="every page of the portal in Chromium over a pretend server: rare s
 step_portal() { (cd portal && npm run --silent test:browser); }
 
 about_sick_database="every database test on a database with a slow disk and next to no memory"
-step_sick_database() { PHX_PGTEST_SICK=1 ctest --test-dir build --output-on-failure -L pg; }
+step_sick_database() { PHX_PGTEST_SICK=1 ctest --test-dir build --output-on-failure -j2 -L pg; }
 
-about_fuzz="${FUZZ_SECONDS:-60} s of each fuzz target"
+fuzz() { # target name
+  # What it finds is kept there from run to run; the first folder is the one it writes to.
+  mkdir -p "build-fuzz/corpus/$2"
+  echo "--- $2"
+  "$1" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
+    -print_final_stats=1 -artifact_prefix="build-fuzz/$2-" "build-fuzz/corpus/$2" "tests/fuzz/corpus/$2" ||
+    { echo "FAILED: $2; the input is build-fuzz/$2-*, replay it with $1 FILE"; return 1; }
+}
+
+about_fuzz="${FUZZ_SECONDS:-60} s of each fuzz target, two at a time"
 step_fuzz() {
   configured fuzz
   ninja -C build-fuzz fuzzers
-  local target name failed=no
+  local target name failed=no running=()
   export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
   for target in build-fuzz/*_fuzz; do
     name=$(basename "$target" _fuzz)
-    # What it finds is kept there from run to run; the first folder is the one it writes to.
-    mkdir -p "build-fuzz/corpus/$name"
-    echo "--- $name"
-    "$target" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=4096 -timeout=10 -rss_limit_mb=2048 -verbosity=0 \
-      -print_final_stats=1 -artifact_prefix="build-fuzz/$name-" "build-fuzz/corpus/$name" "tests/fuzz/corpus/$name" ||
-      { echo "FAILED: $name; the input is build-fuzz/$name-*, replay it with $target FILE"; failed=yes; }
+    fuzz "$target" "$name" >"$logs/fuzz-$name.log" 2>&1 &
+    running+=($!)
+    [ ${#running[@]} -lt 2 ] || { wait "${running[0]}" || failed=yes; running=("${running[@]:1}"); }
   done
+  for target in "${running[@]}"; do wait "$target" || failed=yes; done
+  cat "$logs"/fuzz-*.log
   [ $failed = no ]
 }
 

@@ -145,18 +145,21 @@ class Compilation {
       if (part.name() == "aggregate" || part.name() == "groups") PHX_CHECK(spend(parents * limits_.aggregate_cost));
       PHX_CHECK(connection_part(sql, level, table, part, made, rows, wants_rows, wants_cursor, out.wants_count));
     }
-    if (!wants_rows) return out;
-    PHX_CHECK(spend(rows));
+    if (wants_rows) PHX_CHECK(spend(rows));
 
     for (const bool after : {true, false}) {
       const std::string_view name = after ? "after" : "before";
       const auto* text = group.arguments.if_contains(name);
       if (!text || !text->is_string()) continue;
       PHX_TRY(Cursor cursor, decode_cursor(shape.order, std::string_view(text->as_string()), name));
+      // Without a page no parameter holds the cursor, and nothing would look at another request's.
+      bindable = bindable && wants_rows;
+      if (!wants_rows) continue;
       sql.field = &group;
       also(page.conditions, keyset(sql, level.alias, shape.order, cursor, after));
       (after ? shape.after : shape.before) = true;
     }
+    if (!wants_rows) return out;
     if (wants_cursor) {
       shape.id_column = level.add(level.column(level.alias, "id"));
       if (page.order.order)

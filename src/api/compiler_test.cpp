@@ -205,6 +205,16 @@ TEST(Compiler, PlansThatHoldValuesElsewhereServeNobodyElse) {
       compile("{ ports { nodes { ships(filter: {homeId: {eq: \"nonsense\"}}) { totalCount } } } }").plan->binders);
 }
 
+TEST(Compiler, ACursorThatNoPageNeedsIsCheckedForEachRequest) {
+  const TableType& ship = *world().api->table("Ship");
+  const std::string good = encode_cursor({&ship, nullptr, false}, std::string(16, 'x'), {});
+  const Compiled count = compile("query($after: String) { ships(after: $after) { totalCount } }",
+                                 fmt::format(R"({{"after": "{}"}})", good));
+  ASSERT_EQ(reason(count), "");
+  EXPECT_FALSE(count.plan->binders) << "another request's cursor would go unread";
+  EXPECT_TRUE(compile("query($after: String) { ships(after: $after) { totalCount } }").plan->binders);
+}
+
 TEST(Compiler, PageSizesAreLimited) {
   EXPECT_EQ(reason(compile("{ ships(first: 501) { nodes { id } } }")), "limit.page_size");
   EXPECT_EQ(reason(compile("{ ships(first: -1) { nodes { id } } }")), "limit.page_size");
@@ -235,7 +245,10 @@ TEST(Compiler, BadValuesNameTheirPlace) {
   ASSERT_EQ(reason(time), "filter.value");
   EXPECT_EQ(time.plan.error().field(), "filter.launchedAt.gt");
   EXPECT_EQ(reason(compile("{ ship(id: \"x\") { id } }")), "uuid.malformed");
-  EXPECT_EQ(reason(compile("{ ships(after: \"x\") { nodes { id } } }")), "cursor.malformed");
+  for (const char* parts : {"nodes { id }", "totalCount", "__typename", "pageInfo { hasNextPage }"})
+    for (const char* end : {"after", "before"})
+      EXPECT_EQ(reason(compile(fmt::format("{{ ships({}: \"x\") {{ {} }} }}", end, parts))), "cursor.malformed")
+          << end << " " << parts;
 }
 
 TEST(Compiler, FieldsOfGreaterRolesAreNeitherReadNorFilteredBy) {

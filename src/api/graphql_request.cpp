@@ -43,12 +43,45 @@ Error malformed(std::string message) {
   return Error(Code::kInvalidArgument, "graphql.malformed_request", std::move(message));
 }
 
+/// Members of all objects of a value.
+std::size_t members(const json::value& value) {
+  std::size_t count = 0;
+  if (const auto* object = value.if_object()) {
+    count = object->size();
+    for (const auto& member : *object) count += members(member.value());
+  } else if (const auto* array = value.if_array()) {
+    for (const auto& item : *array) count += members(item);
+  }
+  return count;
+}
+
+/// Whether an object of the text has two members of one name (RFC 8259 section 4), of which the parser keeps the last:
+/// each member has one colon outside of strings, and a member that was dropped is missing in the value.
+bool has_repeated_names(std::string_view text, const json::value& parsed) {
+  std::size_t colons = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string && c == '\\')
+      ++i;
+    else if (c == '"')
+      in_string = !in_string;
+    else if (c == ':' && !in_string)
+      ++colons;
+  }
+  return colons != members(parsed);
+}
+
 Result<json::value> parse_json(std::string_view text, std::string_view what, json::storage_ptr storage = {}) {
   boost::system::error_code wrong;
   json::value out = json::parse(text, wrong, std::move(storage));
   if (wrong)
     return Error(Code::kInvalidArgument, "http.malformed_json",
                  fmt::format("{} is not well-formed JSON in UTF-8 (or is too deep).", what));
+  if (has_repeated_names(text, out))
+    return Error(Code::kInvalidArgument, "http.repeated_name",
+                 fmt::format("{} has an object with two members of one name.", what))
+        .with_next_action("Give each member once.");
   return out;
 }
 
@@ -173,6 +206,7 @@ Result<ClientMessage> read_message(std::string_view text) {
   };
   boost::system::error_code failed;
   json::value parsed = json::parse(text, failed);
+  if (!failed && has_repeated_names(text, parsed)) return wrong("An object has two members of one name");
   const auto* type = !failed && parsed.is_object() ? parsed.as_object().if_contains("type") : nullptr;
   if (!type || !type->is_string() || type->as_string().empty()) return wrong("Invalid message received");
   ClientMessage out;

@@ -2,8 +2,8 @@
 /// From bytes to a GraphqlRequest, for every transport: the parameters of GraphQL over HTTP (POST with JSON, GET with a
 /// query string), which form of answer the client takes, and the payload of a `subscribe` message. Looks at bytes only.
 ///
-/// Errors: "http.media_type", "http.malformed_json", "http.batch", "graphql.no_query", "graphql.malformed_request",
-/// "url.malformed"; all kInvalidArgument.
+/// Errors: "http.media_type", "http.malformed_json", "http.repeated_name", "http.batch", "graphql.no_query",
+/// "graphql.malformed_request", "url.malformed", "url.repeated_parameter"; all kInvalidArgument.
 
 #include <boost/json/object.hpp>
 #include <optional>

@@ -20,9 +20,9 @@ constexpr std::string_view kComplete = "event: complete\ndata: \n\n";
 constexpr std::string_view kKeepAlive = ":\n\n";
 
 /// JSON as we write it holds no line break, so it is one line of data.
-std::string next_event(std::string_view payload, const std::optional<engine::EventCursor>& cursor = std::nullopt) {
+std::string next_event(std::string_view payload, std::string_view cursor = {}) {
   std::string out;
-  if (cursor) out += "id: " + cursor->to_string() + "\n";
+  if (!cursor.empty()) out = "id: " + std::string(cursor) + "\n";
   out += "event: next\ndata: ";
   out += payload;
   return out + "\n\n";
@@ -111,7 +111,7 @@ asio::awaitable<net::Response> GraphqlSse::respond(RequestContext context, Graph
   }
   std::optional<engine::EventCursor> last_event;
   if (const auto id = proof.headers.find("Last-Event-ID"); id && !id->empty()) {
-    auto cursor = engine::EventCursor::parse(*id);
+    auto cursor = service_.event_cursors().open(*id);
     if (!cursor) co_return refuse(error_body(cursor.error(), context.request_id));
     last_event = std::move(*cursor);
   }
@@ -157,7 +157,8 @@ asio::awaitable<void> GraphqlSse::read(Stream& stream, std::shared_ptr<Start> st
       co_await sleep_for(limits_.retry_pause);
       continue;
     }
-    for (const LiveMessage& each : *messages) co_await stream.push(next_event(*each.payload, each.cursor));
+    for (const LiveMessage& each : *messages)
+      co_await stream.push(next_event(*each.payload, each.cursor_text ? *each.cursor_text : std::string_view()));
     for (;;) {
       auto next = co_await events->next();
       if (next) {

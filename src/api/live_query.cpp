@@ -60,8 +60,8 @@ struct LiveGroup {
   std::shared_ptr<const Plan> list;  ///< of a list; none for changes
   asio::steady_timer ready;          ///< cancelled when somebody has read
 
-  // Changes: the message of each event by its seq, kept while equals may still want it; null while it is being read.
-  std::map<std::int64_t, Text> changes;
+  // Changes: the message of each event by its seq, kept while equals may still want it; empty while it is being read.
+  std::map<std::int64_t, LiveMessage> changes;
   // List: the page as it was once everything up to the cursor had happened.
   engine::EventCursor page_at;
   Text page;
@@ -70,8 +70,8 @@ struct LiveGroup {
   void announce() { ready.cancel(); }
   asio::awaitable<void> somebody_reads() { co_await ready.async_wait(asio::as_tuple(asio::use_awaitable)); }
 
-  asio::awaitable<Result<std::vector<Text>>> change_messages(std::vector<engine::LoggedEventPtr> events,
-                                                             std::string epoch);
+  asio::awaitable<Result<LiveQuery::Messages>> change_messages(std::vector<engine::LoggedEventPtr> events,
+                                                               std::string epoch);
   asio::awaitable<Result<Text>> page_of(engine::EventCursor at);
   Text render(const json::object& change, TableRefs& refs, const std::optional<Error>& error) const;
 
@@ -81,13 +81,13 @@ struct LiveGroup {
     out.deadline = Deadline::after(std::chrono::seconds(10));
     return out;
   }
-  asio::awaitable<Result<std::vector<Text>>> read_changes(const std::vector<engine::LoggedEventPtr>& events,
-                                                          const std::string& epoch);
+  asio::awaitable<Result<LiveQuery::Messages>> read_changes(const std::vector<engine::LoggedEventPtr>& events,
+                                                            const std::string& epoch);
   asio::awaitable<Result<Text>> read_page();
 };
 
-asio::awaitable<Result<std::vector<Text>>> LiveGroup::change_messages(std::vector<engine::LoggedEventPtr> events,
-                                                                      std::string epoch) {
+asio::awaitable<Result<LiveQuery::Messages>> LiveGroup::change_messages(std::vector<engine::LoggedEventPtr> events,
+                                                                        std::string epoch) {
   for (;;) {
     std::vector<engine::LoggedEventPtr> mine;
     bool pending = false;
@@ -95,7 +95,7 @@ asio::awaitable<Result<std::vector<Text>>> LiveGroup::change_messages(std::vecto
       const auto [it, fresh] = changes.try_emplace(event->seq);
       if (fresh)
         mine.push_back(event);
-      else if (!it->second)
+      else if (!it->second.payload)
         pending = true;
     }
     if (!mine.empty()) {
@@ -105,33 +105,36 @@ asio::awaitable<Result<std::vector<Text>>> LiveGroup::change_messages(std::vecto
         const std::vector<engine::LoggedEventPtr>& of;
         ~Guard() {
           for (const auto& event : of)
-            if (auto it = group.changes.find(event->seq); it != group.changes.end() && !it->second)
+            if (auto it = group.changes.find(event->seq); it != group.changes.end() && !it->second.payload)
               group.changes.erase(it);
           group.announce();
         }
       } guard{*this, mine};
-      PHX_CO_TRY(const std::vector<Text> read_now, co_await read_changes(mine, epoch));
-      for (std::size_t i = 0; i < mine.size(); ++i) changes[mine[i]->seq] = read_now[i];
+      PHX_CO_TRY(LiveQuery::Messages read_now, co_await read_changes(mine, epoch));
+      for (LiveMessage& message : read_now) changes[message.cursor->seq] = std::move(message);
     } else if (pending) {
       co_await somebody_reads();
     } else {
-      std::vector<Text> out;
+      LiveQuery::Messages out;
       for (const auto& event : events) out.push_back(changes[event->seq]);
-      while (changes.size() > kKept && changes.begin()->second) changes.erase(changes.begin());
+      while (changes.size() > kKept && changes.begin()->second.payload) changes.erase(changes.begin());
       co_return out;
     }
   }
 }
 
-asio::awaitable<Result<std::vector<Text>>> LiveGroup::read_changes(const std::vector<engine::LoggedEventPtr>& events,
-                                                                   const std::string& epoch) {
+asio::awaitable<Result<LiveQuery::Messages>> LiveGroup::read_changes(const std::vector<engine::LoggedEventPtr>& events,
+                                                                     const std::string& epoch) {
+  LiveQuery::Messages out;
   json::array changed;
   for (const auto& event : events) {
-    json::object change{{"kind", engine::change_kind_name(event->kind)},
-                        {"cursor", engine::EventCursor{epoch, event->seq}.to_string()},
-                        {"id", event->id.to_string()}};
+    engine::EventCursor cursor{epoch, event->seq};
+    auto text = std::make_shared<const std::string>(service.event_cursors().of_event(cursor));
+    json::object change{
+        {"kind", engine::change_kind_name(event->kind)}, {"cursor", *text}, {"id", event->id.to_string()}};
     if (event->kind != engine::ChangeKind::kDeleted) change["node"] = event->id.to_string();
     changed.push_back(std::move(change));
+    out.push_back({nullptr, std::move(cursor), std::move(text)});
   }
   std::vector<GraphqlService::Job> jobs(1);
   jobs[0].group = field;
@@ -139,8 +142,8 @@ asio::awaitable<Result<std::vector<Text>>> LiveGroup::read_changes(const std::ve
   jobs[0].value = changed;
   (void)co_await service.read(fresh_context(), execution, jobs);
   if (jobs[0].error && code_info(jobs[0].error->code()).retryable) co_return *jobs[0].error;
-  std::vector<Text> out;
-  for (const json::value& change : changed) out.push_back(render(change.as_object(), jobs[0].refs, jobs[0].error));
+  for (std::size_t i = 0; i < out.size(); ++i)
+    out[i].payload = render(changed[i].as_object(), jobs[0].refs, jobs[0].error);
   co_return out;
 }
 
@@ -223,26 +226,21 @@ asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::page(engine::EventCursor
   PHX_CO_TRY(const Text now, co_await group_->page_of(std::move(at)));
   if (now == last_) co_return Messages();
   last_ = now;
-  co_return Messages{{now, std::nullopt}};
+  co_return Messages{{now, std::nullopt, nullptr}};
 }
 
 asio::awaitable<Result<LiveQuery::Messages>> LiveQuery::messages(engine::EventBatch batch) {
   if (group_->list) co_return co_await page(std::move(batch.cursor));
   if (batch.resync) {
     TableRefs none;
-    const json::object change{{"kind", "RESYNC"}, {"cursor", batch.cursor.to_string()}};
-    co_return Messages{{group_->render(change, none, std::nullopt), std::move(batch.cursor)}};
+    auto text = std::make_shared<const std::string>(
+        group_->service.event_cursors().of_head(batch.cursor, group_->service.services_.random));
+    const json::object change{{"kind", "RESYNC"}, {"cursor", *text}};
+    co_return Messages{{group_->render(change, none, std::nullopt), std::move(batch.cursor), std::move(text)}};
   }
   std::erase_if(batch.events, [&](const auto& event) { return group_->id && event->id != *group_->id; });
   if (batch.events.empty()) co_return Messages();
-  std::vector<std::int64_t> places;
-  for (const auto& event : batch.events) places.push_back(event->seq);
-  PHX_CO_TRY(const std::vector<Text> texts,
-             co_await group_->change_messages(std::move(batch.events), batch.cursor.epoch));
-  Messages out;
-  for (std::size_t i = 0; i < texts.size(); ++i)
-    out.push_back({texts[i], engine::EventCursor{batch.cursor.epoch, places[i]}});
-  co_return out;
+  co_return co_await group_->change_messages(std::move(batch.events), std::move(batch.cursor.epoch));
 }
 
 // ---------------------------------------------------------------- opening
@@ -284,7 +282,7 @@ GraphqlService::Opened GraphqlService::open(asio::any_io_executor executor, Requ
       id = *parsed;
     }
     if (const auto* given = field.arguments.if_contains("after"); given && given->is_string()) {
-      auto cursor = engine::EventCursor::parse(std::string_view(given->as_string()));
+      auto cursor = event_cursors().open(std::string_view(given->as_string()));
       if (!cursor) return refuse(cursor.error());
       after = std::move(*cursor);
     }

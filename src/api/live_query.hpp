@@ -28,8 +28,9 @@ struct LiveGroup;
 /// One `next` message.
 struct LiveMessage {
   std::shared_ptr<const std::string> payload;
-  /// Where to go on after it; none for lists, which are whole each time.
+  /// Where to go on after it, and that as clients are told; none for lists, which are whole each time.
   std::optional<engine::EventCursor> cursor;
+  std::shared_ptr<const std::string> cursor_text;
 };
 
 /// One open subscription: its place among equals.

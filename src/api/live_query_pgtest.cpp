@@ -146,7 +146,8 @@ TEST_F(Live, EqualSubscriptionsShareTheirReads) {
 }
 
 TEST_F(Live, UnknownEpochsAndBrokenCursors) {
-  auto subscriber = subscribe(fleet.context(1), kWatch, R"({"after": "0123456789abcdef:7"})");
+  const std::string elsewhere = EventCursorSeal("another log's key").of_event({"0123456789abcdef", 7});
+  auto subscriber = subscribe(fleet.context(1), kWatch, "{\"after\": \"" + elsewhere + "\"}");
   const auto messages = next(subscriber);
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_THAT(messages[0], HasSubstr("\"kind\":\"RESYNC\""));
@@ -274,8 +275,8 @@ TEST_F(Live, TwoServersOnOneDatabaseSeeEachOthersChanges) {
   ASSERT_TRUE(fleet.db.run(other_feed.start()));
   TaskScope other_tasks(fleet.db.executor(), "other feed");
   other_tasks.spawn("feed", other_feed.run());
-  GraphqlService other(
-      {*fleet.api, fleet.db.database(), fleet.clock, fleet.random, fleet.ids, fleet.db.metrics(), "k"});
+  GraphqlService other({*fleet.api, fleet.db.database(), fleet.clock, fleet.random, fleet.ids, fleet.db.metrics(), "k",
+                        fleet.event_cursors});
   auto opened = other.open(fleet.db.executor(), fleet.context(1), {.query = kList});
   ASSERT_TRUE(opened);
   auto events = other_feed.subscribe((*opened)->filter());
@@ -441,7 +442,7 @@ TEST_F(Broadcast, WhoResumesBehindACursorCatchesUpAndSitsWithTheOthers) {
   EXPECT_EQ(first.heard.size(), 4U);
   // From another history it hears that it has to begin anew, and then what comes.
   Listener lost;
-  join(lost, kWatch, R"({"after": "0123456789abcdef:7"})");
+  join(lost, kWatch, "{\"after\": \"" + EventCursorSeal("another key").of_event({"0123456789abcdef", 7}) + "\"}");
   until([&] { return lost.heard.size() == 1; });
   EXPECT_THAT(lost.heard[0], HasSubstr("RESYNC"));
   change("five", {&first, &again, &lost});

@@ -217,7 +217,8 @@ TEST(CachedPlans, AnswerAsIfNothingHadBeenKept) {
   limits.compile.max_cost = 1'000'000'000;
   limits.cache = {.documents = {.max_text = 0}, .ready_query_bytes = 0};
   Metrics apart;
-  GraphqlService fresh({*market.api, market.db.database(), market.clock, market.random, market.ids, apart, "secret"},
+  GraphqlService fresh({*market.api, market.db.database(), market.clock, market.random, market.ids, apart, "secret",
+                        market.event_cursors},
                        limits);
   std::map<std::string, std::vector<std::string>> values;  // of a column
   SeededRandom dice(7);

@@ -29,6 +29,7 @@
 #include "api/compiler.hpp"
 #include "api/context.hpp"
 #include "api/encoder.hpp"
+#include "api/event_cursor.hpp"
 #include "api/limits.hpp"
 #include "api/plan.hpp"
 #include "api/plan_cache.hpp"
@@ -84,6 +85,7 @@ class GraphqlService {
     Metrics& metrics;
     /// Keys the hashes by which repeated requests are recognised; the same for all servers on one database.
     std::string secret;
+    const EventCursorSeal& event_cursors;
   };
   struct Limits {
     DocumentLimits document;
@@ -107,6 +109,7 @@ class GraphqlService {
   Opened open(asio::any_io_executor executor, RequestContext context, GraphqlRequest request);
   /// True when the operation chosen is a subscription; false also for what does not parse.
   bool is_subscription(const GraphqlRequest& request);
+  const EventCursorSeal& event_cursors() const { return services_.event_cursors; }
 
   PlanCache::Sizes cached() const { return cache_.sizes(); }
 

@@ -72,6 +72,18 @@ TEST_F(Transport, FollowsGraphqlOverHttp) {
   EXPECT_EQ(reason(post("{", as("one"))), "http.malformed_json");
   EXPECT_EQ(post("[" + query("{ whoAmI }") + "]", as("one")).status, 400);
   EXPECT_EQ(reason(post("[]", as("one"))), "http.batch");
+  for (const char* twice : {R"({"query": "{ whoAmI }", "query": "{ ships { totalCount } }"})",
+                            R"({"query": "{ whoAmI }", "\u0071uery": "{ whoAmI }"})",
+                            R"({"variables": {}, "query": "{ whoAmI }", "variables": {}})",
+                            R"({"query": "{ whoAmI }", "variables": {"a": {"b:\"": 1, "c": [{"d": 2, "d": 2}]}}})"}) {
+    const auto refused = post(twice, as("one"));
+    EXPECT_EQ(refused.status, 400) << twice;
+    EXPECT_EQ(reason(refused), "http.repeated_name") << twice;
+  }
+  EXPECT_EQ(post(R"({"query": "{ whoAmI }", "variables": {"a": {"a": ":\\"}, "b": "\":", "c": [{"a": 1}, {"a": 1}]}})",
+                 as("one"))
+                .status,
+            200);
   EXPECT_EQ(post("{}", as("one")).status, 400);
   EXPECT_EQ(post(R"({"query": 7})", as("one")).status, 400);
   EXPECT_EQ(post(R"({"query": "{ whoAmI }", "variables": []})", as("one")).status, 400);
@@ -181,7 +193,8 @@ TEST_F(Transport, WebSocketCloseCodes) {
     send(socket, fmt::format("{{\"type\": \"connection_init\", \"payload\": {}}}", payload));
     EXPECT_EQ(closed(socket), 4403) << payload;
   }
-  for (const char* malformed : {"nonsense", "[]", R"({"type": 7})", R"({"type": "nope"})"}) {
+  for (const char* malformed :
+       {"nonsense", "[]", R"({"type": 7})", R"({"type": "nope"})", R"({"type": "ping", "type": "connection_init"})"}) {
     net::WebSocket socket = connect();
     send(socket, malformed);
     EXPECT_EQ(closed(socket), 4400) << malformed;

@@ -37,20 +37,23 @@ asio::awaitable<Result<json::value>> health(Health& health, const Clock& clock) 
                                      {"version", version()}});
 }
 
-asio::awaitable<Result<json::value>> event_cursor(pg::Database& database) {
+asio::awaitable<Result<json::value>> event_cursor(pg::Database& database, const api::EventCursorSeal& seal,
+                                                  Random& random) {
   PHX_CO_TRY(const auto state, co_await engine::read_event_log_state(database));
-  co_return json::value(engine::EventCursor{state.epoch, state.head}.to_string());
+  co_return json::value(seal.of_head({state.epoch, state.head}, random));
 }
 
 }  // namespace
 
 std::string_view version() { return PHOENIX_VERSION; }
 
-void register_core(api::Registry& registry, Health& health_checks, pg::Database& database, const Clock& clock) {
+void register_core(api::Registry& registry, Health& health_checks, pg::Database& database, const Clock& clock,
+                   const api::EventCursorSeal& cursors, Random& random) {
   registry.mutation("cancelOperation", cancel);
   registry.mutation("retryOperation", retry);
   registry.query("health", [&](api::QueryContext&, json::object) { return health(health_checks, clock); });
-  registry.query("eventCursor", [&](api::QueryContext&, json::object) { return event_cursor(database); });
+  registry.query("eventCursor",
+                 [&](api::QueryContext&, json::object) { return event_cursor(database, cursors, random); });
 }
 
 }  // namespace phx::app

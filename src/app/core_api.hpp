@@ -3,15 +3,16 @@
 
 #include <string>
 
+#include "api/event_cursor.hpp"
 #include "api/registry.hpp"
-#include "engine/events.hpp"
 
 namespace phx::app {
 
 class Health;
 
 /// All references must outlive the registry.
-void register_core(api::Registry& registry, Health& health, pg::Database& database, const Clock& clock);
+void register_core(api::Registry& registry, Health& health, pg::Database& database, const Clock& clock,
+                   const api::EventCursorSeal& cursors, Random& random);
 
 /// The version printed by `phoenix version`, /health and the API.
 std::string_view version();

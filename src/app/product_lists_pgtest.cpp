@@ -132,7 +132,8 @@ TEST_F(ProductLists, SumsAndGroupsAreOfTheTenantsOwnRows) {
   SystemClock clock;
   SystemRandom random;
   UuidSource ids(clock, random);
-  api::GraphqlService service({*schema, db.database(), clock, random, ids, db.metrics(), "secret"});
+  const api::EventCursorSeal event_cursors("key of a test's log");
+  api::GraphqlService service({*schema, db.database(), clock, random, ids, db.metrics(), "secret", event_cursors});
   const auto ask = [&](int n, const std::string& query) {
     api::RequestContext context;
     context.principal.kind = api::PrincipalKind::kUser;

@@ -45,7 +45,8 @@ TEST_F(ProductSchema, EverythingThatCanBeAskedCanBeRead) {
   SystemClock clock;
   SystemRandom random;
   UuidSource ids(clock, random);
-  api::GraphqlService service({*schema, db.database(), clock, random, ids, db.metrics()});
+  const api::EventCursorSeal event_cursors("key of a test's log");
+  api::GraphqlService service({*schema, db.database(), clock, random, ids, db.metrics(), "secret", event_cursors});
   for (const bool in_tenant : {true, false}) {
     for (const auto& [field, query] : api::testing::walk_schema(*schema, 2)) {
       api::RequestContext context;

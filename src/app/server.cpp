@@ -195,6 +195,7 @@ class Server {
   qemu::QemuHypervisor hypervisor_;
   tenancy::Tenancy tenancy_;
   const std::string server_key_;
+  std::optional<api::EventCursorSeal> event_cursors_;
   identity::Identity identity_;
   incident::Incidents incidents_;
   compute::Compute compute_;
@@ -307,7 +308,7 @@ Status Server::assemble() {
     co_return Status();
   });
   health_.watch_disk(blocking_, folder_.path());
-  register_core(registry_, health_, database_, clock_);
+  register_core(registry_, health_, database_, clock_, *event_cursors_, random_);
   tenancy_.register_with(registry_, router_);
   identity_.register_with(registry_, router_);
   compute_.register_with(registry_, router_, tenancy_, live_);
@@ -317,8 +318,8 @@ Status Server::assemble() {
 
   const auto sdl = product_sdl();
   PHX_TRY(schema_, api::ApiSchema::assemble(sdl, registry_));
-  graphql_ = std::make_unique<api::GraphqlService>(
-      api::GraphqlService::Services{*schema_, database_, clock_, random_, ids_, metrics_, server_key_});
+  graphql_ = std::make_unique<api::GraphqlService>(api::GraphqlService::Services{
+      *schema_, database_, clock_, random_, ids_, metrics_, server_key_, *event_cursors_});
   PHX_CHECK(load_documents());
   graphql_sse_ = std::make_unique<api::GraphqlSse>(*graphql_, live_, feed_);
   graphql_http_ = std::make_unique<api::GraphqlHttp>(*graphql_, tenancy_, documents_, *graphql_sse_);
@@ -466,6 +467,8 @@ asio::awaitable<Status> Server::start(bool restored) {
   }
   PHX_CO_CHECK(co_await hypervisor_.open());
   PHX_CO_CHECK(co_await prepare_data());
+  PHX_CO_TRY(const std::string cursor_key, co_await engine::read_event_cursor_key(database_));
+  event_cursors_.emplace(cursor_key);
   PHX_CO_CHECK(assemble());
   PHX_CO_CHECK(co_await api::verify_tables(*schema_, database_, Deadline::after(10s)));
   machines_.work_with(worker_);

@@ -84,6 +84,31 @@ TEST(Crypto, KnownAnswers) {
   EXPECT_FALSE(constant_time_equal("same", "samea"));
 }
 
+// RFC 5297 appendix A.1.
+TEST(Crypto, SealsAsTheRfcSays) {
+  const auto bytes = [](std::string_view hex) {
+    std::string out;
+    for (std::size_t i = 0; i < hex.size(); i += 2)
+      out += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+    return out;
+  };
+  const std::string key = bytes("fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff");
+  const std::string associated = bytes("101112131415161718191a1b1c1d1e1f2021222324252627");
+  const std::string plain = bytes("112233445566778899aabbccddee");
+  const std::string sealed = siv_seal(key, associated, plain);
+  EXPECT_EQ(hex_encode(sealed), "85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c");
+  EXPECT_EQ(siv_open(key, associated, sealed), plain);
+  EXPECT_FALSE(siv_open(key, "another purpose", sealed));
+  EXPECT_FALSE(siv_open(std::string(32, 'k'), associated, sealed));
+  for (std::size_t i = 0; i < sealed.size(); ++i) {
+    std::string changed = sealed;
+    changed[i] = static_cast<char>(changed[i] ^ 1);
+    EXPECT_FALSE(siv_open(key, associated, changed)) << i;
+  }
+  for (const std::size_t size : {0, 1, 16}) EXPECT_FALSE(siv_open(key, associated, sealed.substr(0, size)));
+  EXPECT_THROW(siv_seal("short", associated, plain), std::logic_error);
+}
+
 TEST(Random, IsUniformAndRepeats) {
   SeededRandom a(42), b(42);
   std::set<std::uint64_t> seen;

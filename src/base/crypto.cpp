@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <stdexcept>
 
 namespace phx {
 
@@ -57,6 +58,54 @@ std::string hmac_sha256(std::string_view key, std::string_view data) {
   std::size_t size = 0;
   EVP_MAC_update(kept.context, reinterpret_cast<const unsigned char*>(data.data()), data.size());
   EVP_MAC_final(kept.context, reinterpret_cast<unsigned char*>(out.data()), &size, out.size());
+  return out;
+}
+
+namespace {
+
+constexpr std::size_t kSivTag = 16;
+
+/// AES-128-SIV takes two keys of 128 bits. Looked up once: that costs more than the sealing.
+const EVP_CIPHER* siv_cipher() {
+  static EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-128-SIV", nullptr);
+  return cipher;
+}
+
+const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
+
+/// One direction of AES-SIV. Decryption fails in its update: the tag must be set before.
+bool siv_run(EVP_CIPHER_CTX* context, std::string_view associated, std::string_view in, std::string& out) {
+  int size = 0;
+  return EVP_CipherUpdate(context, nullptr, &size, bytes_of(associated), static_cast<int>(associated.size())) == 1 &&
+         EVP_CipherUpdate(context, reinterpret_cast<unsigned char*>(out.data()), &size, bytes_of(in),
+                          static_cast<int>(in.size())) == 1 &&
+         EVP_CipherFinal_ex(context, reinterpret_cast<unsigned char*>(out.data()), &size) == 1;
+}
+
+}  // namespace
+
+std::string siv_seal(std::string_view key, std::string_view associated, std::string_view plaintext) {
+  const CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  std::string tag(kSivTag, '\0');
+  std::string out(plaintext.size(), '\0');
+  if (key.size() != 32 || EVP_CipherInit_ex2(context.get(), siv_cipher(), bytes_of(key), nullptr, 1, nullptr) != 1 ||
+      !siv_run(context.get(), associated, plaintext, out) ||
+      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_GET_TAG, kSivTag, tag.data()) != 1)
+    throw std::logic_error("AES-SIV takes a key of 32 bytes and a plaintext");
+  return tag + out;
+}
+
+std::optional<std::string> siv_open(std::string_view key, std::string_view associated, std::string_view sealed) {
+  if (sealed.size() <= kSivTag) return std::nullopt;
+  const CipherContext context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  std::string tag(sealed.substr(0, kSivTag));
+  std::string out(sealed.size() - kSivTag, '\0');
+  if (EVP_CipherInit_ex2(context.get(), siv_cipher(), bytes_of(key), nullptr, 0, nullptr) != 1 ||
+      EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, kSivTag, tag.data()) != 1 ||
+      !siv_run(context.get(), associated, sealed.substr(kSivTag), out))
+    return std::nullopt;
   return out;
 }
 

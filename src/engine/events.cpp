@@ -84,24 +84,6 @@ asio::awaitable<Status> record_event(pg::Transaction& tx, Event event) {
   co_return Status();
 }
 
-std::string EventCursor::to_string() const { return epoch + ":" + std::to_string(seq); }
-
-Result<EventCursor> EventCursor::parse(std::string_view text) {
-  const auto malformed = [] {
-    return invalid_argument("event.cursor_malformed", "after", "The cursor is not one of ours.");
-  };
-  const auto colon = text.find(':');
-  if (colon == text.npos || colon < 1 || colon > 32) return malformed();
-  const auto digits = text.substr(colon + 1);
-  if (!std::all_of(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(colon),
-                   [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z'); }))
-    return malformed();
-  EventCursor cursor{std::string(text.substr(0, colon)), 0};
-  const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), cursor.seq);
-  if (failed != std::errc() || end != digits.data() + digits.size() || cursor.seq < 0) return malformed();
-  return cursor;
-}
-
 bool resumable(const EventCursor& cursor, const EventLogState& state) {
   return cursor.epoch == state.epoch && cursor.seq <= state.head && cursor.seq >= state.retained_after;
 }
@@ -115,6 +97,12 @@ asio::awaitable<Result<EventLogState>> read_event_log_state(pg::Database& databa
   PHX_CO_TRY(auto rows, co_await database.read(pg::Scope::worker(), sql::engine::event_log_state, {},
                                                Deadline::after(kReadLimit)));
   co_return state_from(rows);
+}
+
+asio::awaitable<Result<std::string>> read_event_cursor_key(pg::Database& database) {
+  PHX_CO_TRY(auto rows, co_await database.read(pg::Scope::worker(), sql::engine::event_cursor_key, {},
+                                               Deadline::after(kReadLimit)));
+  co_return rows.get<std::string>(0, 0);
 }
 
 asio::awaitable<Status> begin_event_epoch(pg::Database& database, std::string reason) {

@@ -77,14 +77,11 @@ struct LoggedEvent : Event {
 };
 using LoggedEventPtr = std::shared_ptr<const LoggedEvent>;
 
-/// A place in the log: everything up to and with `seq` was seen.
+/// A place in the log: everything up to and with `seq` was seen. Clients are given it sealed: api/event_cursor.hpp.
 struct EventCursor {
   std::string epoch;
   std::int64_t seq = 0;
   bool operator==(const EventCursor&) const = default;
-  /// "epoch:seq"
-  std::string to_string() const;
-  static Result<EventCursor> parse(std::string_view text);
 };
 
 /// The state of the log, one row.
@@ -98,6 +95,9 @@ struct EventLogState {
 bool resumable(const EventCursor& cursor, const EventLogState& state);
 
 asio::awaitable<Result<EventLogState>> read_event_log_state(pg::Database& database);
+
+/// 32 bytes that belong to this log alone, for sealing its cursors. They never change.
+asio::awaitable<Result<std::string>> read_event_cursor_key(pg::Database& database);
 
 /// Begins a new epoch: after initdb (the migration does it), after a restore, after a promotion. All cursors given out
 /// before become unknown. `reason` is for people.

@@ -5,22 +5,6 @@
 namespace phx::engine {
 namespace {
 
-TEST(EventCursor, RoundTrips) {
-  const EventCursor cursor{"0a1b2c3d", 9'007'199'254'740'993};
-  EXPECT_EQ(cursor.to_string(), "0a1b2c3d:9007199254740993");
-  EXPECT_EQ(*EventCursor::parse(cursor.to_string()), cursor);
-}
-
-TEST(EventCursor, RefusesWhatIsNotOurs) {
-  for (const char* text : {"", ":", "abc", "abc:", ":5", "abc:-1", "abc:5x", "abc: 5", "abc:5:6", "ABC:5", "a b:5",
-                           "abc:99999999999999999999", "0123456789012345678901234567890123:5"}) {
-    const auto parsed = EventCursor::parse(text);
-    ASSERT_FALSE(parsed) << text;
-    EXPECT_EQ(parsed.error().reason(), "event.cursor_malformed");
-    EXPECT_EQ(parsed.error().field(), "after");
-  }
-}
-
 TEST(EventCursor, IsResumableOnlyWithinWhatIsRetained) {
   const EventLogState state{"now", 100, 40};
   EXPECT_TRUE(resumable({"now", 100}, state));

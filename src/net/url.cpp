@@ -68,6 +68,12 @@ Result<QueryParameters> parse_query(std::string_view query) {
     PHX_TRY(auto value, decode(equals == pair.npos ? std::string_view() : pair.substr(equals + 1)));
     parameters.emplace_back(std::move(name), std::move(value));
   }
+  std::vector<std::string_view> names;
+  for (const auto& parameter : parameters) names.push_back(parameter.first);
+  std::ranges::sort(names);
+  if (std::ranges::adjacent_find(names) != names.end())
+    return Error(Code::kInvalidArgument, "url.repeated_parameter", "A parameter of the query string is given twice.")
+        .with_next_action("Give each parameter once.");
   return parameters;
 }
 

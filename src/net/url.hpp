@@ -20,9 +20,10 @@ Result<std::string> percent_decode(std::string_view text);
 std::string percent_encode(std::string_view text);
 
 using QueryParameters = std::vector<std::pair<std::string, std::string>>;
-/// "a=1&b=x+y" in order, '+' read as space. Reason "url.malformed".
+/// "a=1&b=x+y" in order, '+' read as space. A name given twice is refused: which of the values counts would be a matter
+/// of who reads them (as RFC 6749 3.1 says of OAuth's). Reasons "url.malformed", "url.repeated_parameter".
 Result<QueryParameters> parse_query(std::string_view query);
-/// The first value of that name.
+/// The value of that name.
 std::optional<std::string> query_value(const QueryParameters& parameters, std::string_view name);
 
 struct Url {

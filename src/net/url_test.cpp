@@ -17,13 +17,15 @@ TEST(Url, DecodesAndEncodesPercents) {
 }
 
 TEST(Url, ParsesQueries) {
-  const auto parameters = parse_query("a=1&b=x+y%21&&flag&a=2").value();
+  const auto parameters = parse_query("a=1&b=x+y%21&&flag&aa=2").value();
   ASSERT_EQ(parameters.size(), 4u);
   EXPECT_EQ(query_value(parameters, "a"), "1");
   EXPECT_EQ(query_value(parameters, "b"), "x y!");
   EXPECT_EQ(query_value(parameters, "flag"), "");
   EXPECT_EQ(query_value(parameters, "none"), std::nullopt);
   EXPECT_FALSE(parse_query("a=%x"));
+  for (const char* twice : {"a=1&a=2", "a=1&b&a=1", "a&%61"})
+    EXPECT_EQ(parse_query(twice).error().reason(), "url.repeated_parameter") << twice;
 }
 
 TEST(Url, ParsesAbsoluteUrls) {

@@ -11,6 +11,7 @@ const kMark = 'zebra';
 const kShared = new Set(['Image', 'Site']);
 
 let world;
+let beginning;  // of the log, before there were tenants
 let schema;   // type name → introspected type
 let secrets;  // every id and marked text of tenant A, by type
 const a = {};
@@ -46,6 +47,7 @@ async function populate(side, name) {
 
 before(async () => {
   world = await World.start();
+  beginning = (await world.graphql('{ eventCursor }')).eventCursor;
   await populate(a, kMark);
   await populate(b, 'globex');
   b.who = { tenant: 'globex', cookie: b.owner.cookie };
@@ -255,10 +257,18 @@ test('names and keys of A are free for B', async () => {
   for (const side of [a, b]) assert.deepEqual((await world.graphql('{ incidents(orderBy: NUMBER, first: 1) { nodes { reference id } } }', {}, side.who)).incidents.nodes, [{ reference: 'INC-1', id: side.incident }]);
 });
 
+test("the log's numbers are the platform's, so B gets none", async () => {
+  // Also no text that stays while nobody does anything: it would tell when somebody did.
+  const texts = [];
+  for (let i = 0; i < 8; ++i) texts.push((await world.graphql('{ eventCursor }', {}, b.who)).eventCursor);
+  assert.equal(new Set(texts).size, texts.length);
+  assert.deepEqual([...new Set(texts.map((text) => text.length))], [beginning.length]);
+  for (const text of texts) assert.match(text, /^[A-Za-z0-9_-]+$/);
+});
+
 test('every subscription of B stays silent about A', { timeout: patience }, async () => {
   const live = await Live.connect(world, { tenant: 'globex', token: null, headers: { cookie: b.owner.cookie, origin: world.url } });
   const start = (await world.graphql('{ eventCursor }', {}, b.who)).eventCursor;
-  const beginning = `${start.split(':')[0]}:0`;
   const streams = [];
   for (const field of roots('Subscription')) {
     if (/Connection$/.test(named(field.type))) {  // a live list: the page as it is, again and again

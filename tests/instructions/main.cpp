@@ -168,7 +168,7 @@ class Everybody final : public api::Authenticator {
 /// The whole chain and the cached plan; the field needs no row, so that no database takes part.
 struct Front {
   explicit Front(const World& world)
-      : service({*world.schema, database, clock, random, ids, metrics, "secret"}),
+      : service({*world.schema, database, clock, random, ids, metrics, "secret", event_cursors}),
         chain({}, router, everybody, ids, clock) {
     router.add("POST", "/graphql", api::Auth::kRequired,
                [this](api::HttpCall call) { return answer(std::move(call)); });
@@ -200,6 +200,7 @@ struct Front {
   ManualClock clock{Instant()};
   SeededRandom random{1};
   UuidSource ids{clock, random};
+  api::EventCursorSeal event_cursors{"key of no log"};
   Metrics metrics;
   BlockingPool blocking{1, 1};
   pg::Database database{

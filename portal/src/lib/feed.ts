@@ -53,15 +53,6 @@ const fatalCloseCodes: Record<number, string> = {
   4406: "The server does not speak this portal's protocol; reload the page.",
 };
 
-/** Orders cursors of one epoch; of two epochs the later arrival wins. */
-function newer(left: string | undefined, right: string): string {
-  if (!left) return right;
-  const [leftEpoch, leftSeq] = left.split(":");
-  const [rightEpoch, rightSeq] = right.split(":");
-  if (leftEpoch !== rightEpoch) return right;
-  return Number(leftSeq) > Number(rightSeq) ? left : right;
-}
-
 export interface FeedOptions {
   scope: Scope;
   onChange(topic: Topic, change: Change): void;
@@ -80,7 +71,7 @@ export class Feed {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #staleTimer: ReturnType<typeof setTimeout> | undefined;
   #cursors = new Map<Topic, string>();
-  #newest: string | undefined;
+  #seen: string | undefined;
   #wanted = new Map<Topic, number>();
   #stops = new Map<Topic, () => void>();
   #listeners = new Set<() => void>();
@@ -112,8 +103,9 @@ export class Feed {
     const count = this.#wanted.get(topic) ?? 0;
     this.#wanted.set(topic, count + 1);
     if (!count) {
-      // Every event up to the newest one seen is visible to reads made from now on.
-      if (this.#newest) this.#cursors.set(topic, this.#newest);
+      // Every event up to one already seen is visible to reads made from now on. Topics come beside each other, so the
+      // last one may not be the newest: then some changes come that the reads have shown already, and change nothing.
+      if (this.#seen) this.#cursors.set(topic, this.#seen);
       if (this.#isOpen()) this.#subscribe(topic);
     }
     return () => {
@@ -175,10 +167,10 @@ export class Feed {
   }
 
   async #connect() {
-    if (!this.#newest) {
+    if (!this.#seen) {
       try {
         const { eventCursor } = await execute(EventCursorDocument, {}, this.#options.scope);
-        this.#newest = eventCursor;
+        this.#seen = eventCursor;
         for (const topic of this.#wanted.keys()) if (!this.#cursors.has(topic)) this.#cursors.set(topic, eventCursor);
       } catch {
         // Lists may load meanwhile; they are read again once the connection stands.
@@ -284,7 +276,7 @@ export class Feed {
 
   #receive(topic: Topic, change: Change) {
     this.#cursors.set(topic, change.cursor);
-    this.#newest = newer(this.#newest, change.cursor);
+    this.#seen = change.cursor;
     if (change.kind !== "RESYNC") {
       this.#options.onChange(topic, change);
       return;

@@ -33,8 +33,9 @@ struct World {
   void serve(Result<std::unique_ptr<ApiSchema>> assembled, GraphqlService::Limits limits = {}) {
     if (!assembled) throw std::runtime_error(assembled.error().message());
     api = std::move(*assembled);
-    service.emplace(GraphqlService::Services{*api, db.database(), clock, random, ids, db.metrics(), "test secret"},
-                    limits);
+    service.emplace(
+        GraphqlService::Services{*api, db.database(), clock, random, ids, db.metrics(), "test secret", event_cursors},
+        limits);
   }
 
   /// Of a user with this role; on the platform, unless a tenant is added.
@@ -56,6 +57,7 @@ struct World {
   SystemClock clock;
   SystemRandom random;
   UuidSource ids{clock, random};
+  EventCursorSeal event_cursors{"key of a test's log"};
   Registry registry;
   std::unique_ptr<ApiSchema> api;
   std::optional<GraphqlService> service;

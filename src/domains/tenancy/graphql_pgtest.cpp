@@ -40,8 +40,8 @@ class ThroughGraphql : public testing::Test {
     auto assembled = api::ApiSchema::assemble(sources, registry);
     if (!assembled) throw std::runtime_error(assembled.error().to_string());
     schema = std::move(*assembled);
-    service = std::make_unique<api::GraphqlService>(
-        api::GraphqlService::Services{*schema, db.database(), clock, random, ids, db.metrics(), "test secret"});
+    service = std::make_unique<api::GraphqlService>(api::GraphqlService::Services{
+        *schema, db.database(), clock, random, ids, db.metrics(), "test secret", event_cursors});
     root = add_user("root@example.org");
     ada = add_user("ada@example.org");
   }
@@ -87,6 +87,7 @@ class ThroughGraphql : public testing::Test {
   pg::testing::TestDatabase db;
   SystemClock clock;
   SystemRandom random;
+  api::EventCursorSeal event_cursors{"key of a test's log"};
   UuidSource ids{clock, random};
   Tenancy tenancy{db.database(), clock, ids, {}};
   api::Registry registry;

@@ -1,0 +1,1 @@
+select cursor_key from phoenix.event_log
