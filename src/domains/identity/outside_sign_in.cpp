@@ -52,15 +52,6 @@ Error bad_request() {
   return invalid_argument("oidc.request", "", "The answer of the identity provider is not complete.");
 }
 
-/// The values of a query or form, each name at most once: two readers could otherwise keep different ones.
-Result<net::QueryParameters> strict_parameters(std::string_view text) {
-  PHX_TRY(auto parameters, net::parse_query(text));
-  for (auto one = parameters.begin(); one != parameters.end(); ++one)
-    if (std::any_of(parameters.begin(), one, [&](const auto& other) { return other.first == one->first; }))
-      return bad_request();
-  return parameters;
-}
-
 std::string parameter(std::string_view name, std::string_view value) {
   return std::string(name) + "=" + net::percent_encode(value);
 }
@@ -110,7 +101,7 @@ asio::awaitable<net::Response> OutsideSignIn::get_start(api::HttpCall call) {
 }
 
 asio::awaitable<Result<std::string>> OutsideSignIn::start(const net::Request& request, std::string& kept) {
-  PHX_CO_TRY(const auto parameters, strict_parameters(request.query));
+  PHX_CO_TRY(const auto parameters, net::parse_query(request.query));
   const auto return_to = net::query_value(parameters, "return_to").value_or("/");
   if (!is_local_path(return_to))
     co_return invalid_argument("auth.return_to", "return_to",
@@ -168,7 +159,7 @@ asio::awaitable<net::Response> OutsideSignIn::get_callback(api::HttpCall call) {
 }
 
 asio::awaitable<Result<net::Response>> OutsideSignIn::finish(const net::Request& request) {
-  PHX_CO_TRY(const auto parameters, strict_parameters(request.query));
+  PHX_CO_TRY(const auto parameters, net::parse_query(request.query));
   const auto state = net::query_value(parameters, "state");
   if (!state) co_return bad_request();
   // Before anything else is believed, also before an error is: whoever has no sign-in here gets no further.
@@ -244,7 +235,7 @@ asio::awaitable<Status> OutsideSignIn::end(const net::Request& request) {
   if (!net::iequals(type.substr(0, type.find_first_of("; ")), "application/x-www-form-urlencoded") ||
       request.body.size() > kMaxLogoutBody)
     co_return bad_request();
-  PHX_CO_TRY(const auto form, strict_parameters(request.body));
+  PHX_CO_TRY(const auto form, net::parse_query(request.body));
   const auto compact = net::query_value(form, "logout_token");
   if (!compact) co_return bad_request();
   PHX_CO_TRY(auto parsed, oidc::parse_token(*compact));

@@ -14,7 +14,7 @@
 ///   GET  /auth/oidc/sign-out             to the provider's own sign-out, which comes back to /sign-in
 ///   POST /auth/oidc/logout               the provider has ended somebody's sign-in (form field logout_token)
 ///
-/// Errors: "auth.return_to" (kInvalidArgument), "oidc.request" (the callback lacks what it needs or has it twice),
+/// Errors: "auth.return_to" (kInvalidArgument), "oidc.request" (the callback lacks what it needs),
 /// "oidc.state" (not begun in this browser, too long ago, or used before), "oidc.mixed_up" (RFC 9207: the answer is of
 /// another provider), "oidc.denied" (the provider says no), "oidc.no_sign_in" (it offers none), those of
 /// oidc/provider.hpp, oidc/jose.hpp and oidc/claims.hpp. Pages get them as /sign-in?problem=<reason>.
