@@ -169,6 +169,9 @@ std::string mask_password(std::string url) {
 
 std::string value_of(const Settings& settings, const Setting& setting) {
   if (setting.secret) return (settings.*setting.text).empty() ? "" : "***";
+  // Nothing would be read as "look beside the binary".
+  if ((setting.text == &Settings::portal || setting.text == &Settings::image) && (settings.*setting.text).empty())
+    return "none";
   return setting.text ? mask_password(settings.*setting.text) : std::to_string(settings.*setting.number);
 }
 

@@ -60,6 +60,8 @@ TEST(Settings, WhatLiesBesideTheBinaryIsUsedUnlessNoneIsWanted) {
   const auto none = load_settings(sources({{"PHOENIX_PORTAL", "none"}, {"PHOENIX_IMAGE", "none"}}));
   EXPECT_EQ(none->portal, "");
   EXPECT_EQ(none->image, "");
+  for (const char* line : {"portal = none\n", "image = none\n"})
+    EXPECT_NE(print_settings(*none).find(line), std::string::npos) << "read again, it means the same";
   EXPECT_EQ(load_settings(sources({{"PHOENIX_IMAGE", "big=/srv/big"}}))->image, "big=/srv/big");
 }
 

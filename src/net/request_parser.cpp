@@ -104,7 +104,8 @@ RequestParser::Consumed RequestParser::read_header(std::string_view data) {
     ++lines_;
     line_start_ = feed + 1;
   }
-  if (lines_ == 0 && data.size() - line_start_ > limits_.max_target_bytes)
+  // One byte more: the CR of a line that is just as long as it may be.
+  if (lines_ == 0 && data.size() - line_start_ > limits_.max_target_bytes + 1)
     return refuse(414, "http.target_too_long",
                   fmt::format("The request line is longer than {} bytes.", limits_.max_target_bytes));
   if (data.size() > limits_.max_header_bytes) return too_large();

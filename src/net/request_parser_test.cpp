@@ -183,6 +183,9 @@ TEST(RequestParser, EnforcesItsLimits) {
   const auto status = [&](const std::string& bytes) { return feed_all_ways(bytes, limits).refused; };
   EXPECT_EQ(status("GET /" + std::string(100, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n"), 414);
   EXPECT_EQ(status("GET /" + std::string(100, 'a')), 414) << "also before the line ends";
+  const std::string just = "GET /" + std::string(50, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n";
+  EXPECT_EQ(status(just), 0) << "64 bytes are as long as it may be, also when LF comes after CR";
+  EXPECT_EQ(status("GET /a" + just.substr(5)), 414);
   EXPECT_EQ(status(kGet + "X: " + std::string(300, 'a') + "\r\n\r\n"), 431);
   EXPECT_EQ(status(kGet + "X: " + std::string(300, 'a')), 431) << "also before the line ends";
   EXPECT_EQ(status(kGet + "A: 1\r\nB: 1\r\nC: 1\r\n\r\n"), 0);
