@@ -7,8 +7,8 @@
 /// **Ordering.** One Sequencer at a time, over all server processes, moves visible inbox rows in id order into `events`
 /// and gives them a gapless `seq`. Since a later change of an object inserts only after the earlier one committed, the
 /// versions of one object are in order. A cursor is the place in that order.
-/// **Reading.** EventFeed reads each batch once and hands it to its subscribers. A cursor is "epoch:seq"; a restored or
-/// promoted database begins a new epoch, since its numbers may name other events.
+/// **Reading.** EventFeed reads each batch once and hands it to its subscribers. A cursor is epoch and seq; a restored
+/// or promoted database begins a new epoch, since its numbers may name other events.
 ///
 /// The sequencer's transaction is also where leaves of a Merkle log belong: after the batch is numbered and before it
 /// is announced, see Sequencer::move_batch().
