@@ -582,7 +582,7 @@ void Ctl::add_to(CLI::App& app) {
   ctl->add_option("--token-file", i.token_file, "File with a bearer token");
   ctl->add_option("--tenant", i.target.tenant, "Tenant to work in, by name or id; not needed while there is only one")
       ->check(not_empty);
-  ctl->add_option("--output", i.output, "text or json")->check(CLI::IsMember({"text", "json"}));
+  ctl->add_option("--output", i.output, "text (unless told otherwise) or json")->check(CLI::IsMember({"text", "json"}));
   ctl->add_option("--idempotency-key", i.key, "The same key never does the same thing twice")->check(not_empty);
 
   const auto command = [&](CLI::App* parent, const char* name, const char* help, Work work) {
@@ -598,7 +598,8 @@ void Ctl::add_to(CLI::App& app) {
   };
   const auto waits = [&](CLI::App* sub) {
     sub->add_flag("--wait", i.wait, "Wait until it is done");
-    sub->add_option("--timeout", i.timeout_seconds, "Seconds to wait")->check(CLI::Range(1, 86400));
+    sub->add_option("--timeout", i.timeout_seconds, "Seconds to wait with --wait; 120 unless told otherwise")
+        ->check(CLI::Range(1, 86400));
     return sub;
   };
 
@@ -607,7 +608,7 @@ void Ctl::add_to(CLI::App& app) {
   auto* create_tenant =
       named(command(tenant, "create", "Create a tenant", [&i](CtlClient& c) { return i.tenant_create(c); }), "Name");
   create_tenant->add_option("--display-name", i.display_name, "Name for people");
-  create_tenant->add_option("--tier", i.tier, "FREE, STANDARD, ENTERPRISE or SOVEREIGN");
+  create_tenant->add_option("--tier", i.tier, "FREE, STANDARD (unless told otherwise), ENTERPRISE or SOVEREIGN");
   command(tenant, "list", "List tenants", [&i](CtlClient& c) { return i.tenant_list(c); });
 
   auto* vm = ctl->add_subcommand("vm", "Virtual machines");
@@ -615,9 +616,9 @@ void Ctl::add_to(CLI::App& app) {
   auto* create =
       waits(named(command(vm, "create", "Create a machine", [&i](CtlClient& c) { return i.vm_create(c); }), "Name"));
   create->add_option("--image", i.image, "Image of the catalogue")->required();
-  create->add_option("--vcpus", i.vcpus, "CPUs");
-  create->add_option("--memory-mib", i.memory_mib, "Memory in MiB");
-  create->add_option("--disk-gib", i.disk_gib, "Disk in GiB");
+  create->add_option("--vcpus", i.vcpus, "CPUs; 1 unless told otherwise");
+  create->add_option("--memory-mib", i.memory_mib, "Memory in MiB; 128 unless told otherwise");
+  create->add_option("--disk-gib", i.disk_gib, "Disk in GiB; 1 unless told otherwise");
   create->add_option("--ssh-key", i.ssh_key_files, "File with a public SSH key; may be repeated")
       ->allow_extra_args(false);
   create->add_option("--user-data", i.user_data_file, "File with cloud-init user data");
@@ -655,7 +656,7 @@ void Ctl::add_to(CLI::App& app) {
   auto* import = waits(named(command(image, "import", "Import a disk image from the server's import folder",
                                      [&i](CtlClient& c) { return i.image_import(c); }),
                              "Name of the image"));
-  import->add_option("--file", i.file, "File name in the import folder")->required();
+  import->add_option("--file", i.file, "Name of a file in import/ of the server's data folder")->required();
   import->add_option("--format", i.format, "qcow2 or raw")->required()->check(CLI::IsMember({"qcow2", "raw"}));
   import->add_option("--description", i.description, "For people");
   named(command(image, "delete", "Remove an imported image that no machine was made from",
@@ -686,7 +687,7 @@ void Ctl::add_to(CLI::App& app) {
       ->check(CLI::IsMember({"P0", "P1", "P2", "P3"}));
   declare->add_option("--impact", i.impact, "What users notice");
   declare->add_option("--service", i.services, "Affected service; may be repeated");
-  declare->add_option("--vm", i.name, "Affected machine");
+  declare->add_option("--vm", i.name, "Affected machine, by name or id");
   command(incident, "list", "List incidents, newest first", [&i](CtlClient& c) {
     return i.list(c, "incidents", "id reference severity status title startedAt tenant { name }", false,
                   ", orderBy: STARTED_AT, direction: DESC");
@@ -723,7 +724,8 @@ void Ctl::add_to(CLI::App& app) {
   auto* token =
       command(ctl, "token", "Print a bearer token (on the server's machine); with --tenant it opens that one only",
               [&i](CtlClient& c) { return i.token(c); });
-  token->add_option("--ttl", i.ttl_seconds, "Seconds it lives");
+  token->add_option("--ttl", i.ttl_seconds,
+                    "Seconds it lives; 43200 (12 hours) unless told otherwise, at most 7776000 (90 days)");
   command(ctl, "sign-in-link", "Print a one-time link that signs the first administrator in",
           [&i](CtlClient& c) { return i.sign_in_link(c); });
   command(ctl, "ready", "Exit 0 when the server is ready", [&i](CtlClient& c) { return i.ready(c); });

@@ -85,10 +85,10 @@ int run(int argc, char** argv) {
           quiet([](const Settings& settings) { return as_exit(take_down(settings)); }));
 
   bool doctor_json = false;
-  auto* doctor = command(app, "doctor", "Check workloads, API, portal, database and identity",
+  auto* doctor = command(app, "doctor", "Check workloads, API, portal, identity, database, clock and disk",
                          quiet([&](const Settings& settings) { return run_doctor(settings, doctor_json); }));
   doctor->add_flag("--json", doctor_json, "For scripts");
-  command(app, "fsck", "Recount every derived number",
+  command(app, "fsck", "Recount every derived number and compare it with the recorded one; changes nothing",
           quiet([](const Settings& settings) { return run_fsck(settings); }));
 
   auto* migrate = app.add_subcommand("migrate", "Schema of the database");
@@ -111,7 +111,7 @@ int run(int argc, char** argv) {
           quiet([&](const Settings& s) { return as_exit(database_backup(s, folder)); }))
       ->add_option("FOLDER", folder, "Must not exist")
       ->required();
-  command(*database, "restore", "Restore a backup into a data folder that has no database yet",
+  command(*database, "restore", "Restore a backup into a data folder that has no database yet (--data)",
           quiet([&](const Settings& s) { return as_exit(database_restore(s, folder)); }))
       ->add_option("FOLDER", folder, "The backup")
       ->required();
