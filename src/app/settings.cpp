@@ -269,11 +269,11 @@ std::string print_settings(const Settings& settings) {
 
 std::string document_settings() {
   std::string out =
-      "# Settings\n\nMade by `phoenix settings` from the table in `src/app/settings.cpp`; do not edit it by "
-      "hand.\n\nLater "
-      "sources win: default, `<data>/phoenix.conf` (lines of `name = value`), environment, command line\n(`--name "
-      "value`). "
-      "An unknown name stops the start.\n\n| Name | Environment | Default | Meaning |\n|---|---|---|---|\n";
+      "# Settings\n\nMade by `phoenix settings` from the table in `src/app/settings.cpp`; do not edit it by hand.\n\n"
+      "Later sources win: default, `<data>/phoenix.conf` (lines of `name = value`), environment, command line\n"
+      "(`--name value`). An unknown name stops the start, also that of a variable that begins with `PHOENIX_`.\n"
+      "`phoenix serve --print-config` prints what is in force, secrets as `***`.\n\n"
+      "| Name | Environment | Default | Meaning |\n|---|---|---|---|\n";
   for (const auto& setting : kTable)
     out += "| `" + std::string(setting.name) + "` | `" + std::string(setting.environment) + "` | " +
            (setting.default_value.empty() ? "" : "`" + std::string(setting.default_value) + "`") + " | " +
