@@ -83,8 +83,6 @@ struct RequestContext {
   std::string remote_address;
   /// Work that cannot end by then is refused or cancelled.
   Deadline deadline = Deadline::never();
-
-  bool platform_scope() const { return !tenant.has_value(); }
 };
 
 enum class TenantState : std::uint8_t { kActive, kSuspended, kDeleted };

@@ -16,17 +16,25 @@ Result<Uuid> id_argument(const json::object& args) {
   return *id;
 }
 
+/// What the audit trail keeps of an operation.
+json::object picture(const engine::Operation& operation) {
+  return {{"kind", operation.kind},
+          {"object", operation.object_name},
+          {"state", engine::operation_state_name(operation.state)},
+          {"cancelRequested", operation.cancel_requested()}};
+}
+
 asio::awaitable<Result<json::object>> cancel(api::MutationContext& context, json::object args) {
   PHX_CO_TRY(const Uuid id, id_argument(args));
-  PHX_CO_CHECK(co_await engine::request_cancel(context.tx(), id));
-  context.audit("Operation", id, nullptr, nullptr);
+  PHX_CO_TRY(const auto operation, co_await engine::request_cancel(context.tx(), id));
+  context.audit("Operation", id, nullptr, picture(operation));
   co_return json::object{{"operation", id.to_string()}};
 }
 
 asio::awaitable<Result<json::object>> retry(api::MutationContext& context, json::object args) {
   PHX_CO_TRY(const Uuid id, id_argument(args));
-  PHX_CO_CHECK(co_await engine::request_retry(context.tx(), id));
-  context.audit("Operation", id, nullptr, nullptr);
+  PHX_CO_TRY(const auto operation, co_await engine::request_retry(context.tx(), id));
+  context.audit("Operation", id, nullptr, picture(operation));
   co_return json::object{{"operation", id.to_string()}};
 }
 

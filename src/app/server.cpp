@@ -384,10 +384,13 @@ asio::awaitable<incident::ServiceState> Server::asked(std::string name, std::str
 asio::awaitable<std::vector<incident::ServiceState>> Server::own_services() {
   std::vector<incident::ServiceState> out;
   HealthReport report = co_await health_.check();
-  bool database = false;
+  const bool database =
+      std::ranges::any_of(report.dependencies, [](const auto& one) { return one.name == "database" && one.healthy; });
   for (auto& one : report.dependencies) {
-    if (one.name == "database") database = one.healthy;
-    out.push_back({std::move(one.name), one.healthy, std::move(one.detail)});
+    std::optional<bool> healthy = one.healthy;
+    // It answers from the database: of an outage of that there is one incident, not two.
+    if (one.name == "identity" && !database) healthy.reset();
+    out.push_back({std::move(one.name), healthy, std::move(one.detail)});
   }
   // The smallest query there is: it goes through parser, schema and executor, but reads no table, so that the API is
   // not called down when it is the database that is. By GET, which states no Content-Type and needs no token.

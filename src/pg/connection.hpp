@@ -119,8 +119,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
   /// For PQcancel on another thread; null when closed.
   PGcancel* make_cancel() const { return handle_ ? PQgetCancel(handle_.get()) : nullptr; }
-  std::uint64_t prepared_total() const { return prepared_total_; }
-  std::size_t prepared_count() const { return prepared_.size(); }
 
  private:
   struct Prepared {

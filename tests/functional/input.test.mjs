@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { RawConnection, World, freePort, patience, refusal, until } from './harness.mjs';
 
+const kKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ6sFxbAWFDbGnTGfRIGYbLPTaIBGHyG1VpNh7P8Klqt ada@example.org';
+const kUserData = '#!/bin/sh\necho the password of the database\n';
 let world;
 let acme;
 let other;
@@ -16,7 +18,7 @@ before(async () => {
   await world.setQuotas(acme.id, { vcpus: 4, memory_mib: 1024, instances: 3, storage_gib: 10 });
   // The machines here never need a host: it is what the API stores that counts.
   hostPort = await freePort();
-  foreign = await world.createMachine('globex', 'theirs', { input: { portForwards: [{ hostPort, guestPort: 80 }] } });
+  foreign = await world.createMachine('globex', 'theirs', { input: { portForwards: [{ hostPort, guestPort: 80 }], sshKeys: [kKey], userData: kUserData } });
   // What is compared has to stand still: the boot is the last thing that happens here. Events come in order, so that of
   // a tenant made after the boot comes last.
   await until('their guest to have booted', async () => (await world.machine('globex', foreign.id)).bootedAt);
@@ -79,6 +81,14 @@ test('a machine with a port of the host that another tenant has', { timeout: pat
                 () => create({ portForwards: [forward(free), forward(hostPort)] }));
 });
 test('a machine without a tenant', () => refused({ code: 'VALIDATION_ERROR', reason: 'tenant.required' }, () => create({}, { tenant: undefined })));
+test('the audit trail has the whole of what was asked for, but for what may be secret', async () => {
+  const { nodes } = (await world.graphql('{ auditLog(filter: { action: { eq: "createVirtualMachine" } }) { nodes { objectId before after } } }', {}, { tenant: 'globex' })).auditLog;
+  assert.deepEqual(nodes, [{
+    objectId: foreign.id, before: null,
+    after: { name: 'theirs', image: 'micro', vcpus: 1, memoryMib: 96, diskGib: 1, sshKeys: [kKey], userDataBytes: Buffer.byteLength(kUserData),
+             portForwards: [{ hostPort, guestPort: 80, protocol: 'tcp' }] },
+  }]);
+});
 test('values of a wrong type name the variable', async () => {
   const before = await everything();
   for (const input of [{ vcpus: 'two' }, { vcpus: 1.5 }, { vcpus: 99999999999 }, { name: null }, { colour: 'red' }, { portForwards: [{ hostPort: 20080 }] }]) {

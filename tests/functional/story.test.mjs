@@ -171,6 +171,10 @@ test('delete leaves nothing behind', { timeout: patience }, async () => {
   const audit = (await world.graphql('{ auditLog(first: 100) { nodes { action actor outcome objectId } } }', {}, { tenant: 'acme' })).auditLog.nodes;
   for (const action of ['createVirtualMachine', 'stopVirtualMachine', 'startVirtualMachine', 'rebootVirtualMachine', 'pauseVirtualMachine', 'resumeVirtualMachine', 'deleteVirtualMachine'])
     assert.ok(audit.some((line) => line.action === action && line.outcome === 'OK'), `${action} is in the audit trail`);
+  // A line tells what there was and what is wanted now.
+  const line = async (action) => (await world.graphql('query($action: String) { auditLog(first: 1, filter: { action: { eq: $action } }) { nodes { before after } } }',
+                                                      { action }, { tenant: 'acme' })).auditLog.nodes[0];
+  assert.deepEqual(await line('deleteVirtualMachine'), { before: { state: 'RUNNING', desiredState: 'RUNNING' }, after: { desiredState: 'DELETED' } });
   const checked = await world.phoenix('fsck');
   assert.equal(checked.code, 0, checked.stdout + checked.stderr);
   assert.ok(fs.existsSync(path.join(world.data, 'guests')));

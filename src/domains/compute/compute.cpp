@@ -110,7 +110,7 @@ asio::awaitable<Result<json::object>> Compute::create(api::MutationContext& cont
   const Uuid id = context.ids().next();
   pg::Params row = pg::Params::of(id, tenant, input.name, images.get<Uuid>(0, "id"), sites.get<Uuid>(0, 0), input.vcpus,
                                   input.memory_mib, input.disk_gib, input.ssh_keys, input.user_data);
-  row.add_json(std::string_view(port_forwards_json(input.port_forwards)));
+  row.add_json(json::serialize(port_forwards_json(input.port_forwards)));
   row.add(request.principal.actor());
   if (auto inserted = co_await tx.execute(sql::compute::machine_insert, std::move(row)); !inserted) {
     if (pg::violates(inserted.error(), "virtual_machines_image_id_fkey"))  // deleted meanwhile
@@ -150,21 +150,18 @@ asio::awaitable<Result<json::object>> Compute::create(api::MutationContext& cont
   PHX_CO_CHECK(co_await engine::enqueue(tx, std::move(work)));
   engine::Event event{std::string(kMachineType), id, tenant, engine::ChangeKind::kCreated, 1, {}};
   PHX_CO_CHECK(co_await context.record_event(std::move(event)));
-  json::object after{{"name", input.name},
-                     {"image", input.image},
-                     {"vcpus", input.vcpus},
-                     {"memoryMib", input.memory_mib},
-                     {"diskGib", input.disk_gib}};
-  context.audit(std::string(kMachineType), id, nullptr, std::move(after));
+  context.audit(std::string(kMachineType), id, nullptr, audit_json(input));
   co_return json::object{{"virtualMachine", id.to_string()}, {"operation", operation_id.to_string()}};
 }
 
 asio::awaitable<Result<json::object>> Compute::change(api::MutationContext& context, Intent intent, json::object args) {
   PHX_CO_TRY(const Uuid id, id_argument(args));
-  PHX_CO_TRY(const Uuid operation,
+  PHX_CO_TRY(const Intended intended,
              co_await request_intent(context.tx(), context.ids(), id, intent, context.request().principal.actor()));
-  context.audit(std::string(kMachineType), id, nullptr, nullptr);
-  co_return json::object{{"virtualMachine", id.to_string()}, {"operation", operation.to_string()}};
+  context.audit(std::string(kMachineType), id,
+                json::object{{"state", to_string(intended.state)}, {"desiredState", to_string(intended.before)}},
+                json::object{{"desiredState", to_string(intended.after)}});
+  co_return json::object{{"virtualMachine", id.to_string()}, {"operation", intended.operation.to_string()}};
 }
 
 asio::awaitable<Result<json::object>> Compute::import_image(api::MutationContext& context, json::object args) {
@@ -274,7 +271,7 @@ asio::awaitable<Result<json::object>> Compute::remove_unknown(api::MutationConte
   const Uuid operation_id = operation.id;
   PHX_CO_CHECK(co_await engine::create_operation(tx, std::move(operation)));
   PHX_CO_CHECK(co_await engine::enqueue(tx, {std::string(kUnknownQueue), id->to_string(), {}, {}, "{}"}));
-  context.audit(std::string(kUnknownType), *id, nullptr, nullptr);
+  context.audit(std::string(kUnknownType), *id, json::object{{"present", true}}, json::object{{"present", false}});
   co_return json::object{{"operation", operation_id.to_string()}};
 }
 

@@ -66,10 +66,18 @@ class MachineWatcher {
   virtual asio::awaitable<Status> machine_deleted(pg::Transaction& tx, Uuid machine, Uuid tenant, std::string name) = 0;
 };
 
-/// Stores the intent, supersedes older operations of the machine and creates a new one. Returns the operation's id.
-/// The caller's transaction decides the scope; a machine that the scope does not show is "vm.not_found".
-asio::awaitable<Result<Uuid>> request_intent(pg::Transaction& tx, UuidSource& ids, Uuid machine, Intent intent,
-                                             std::string requested_by);
+/// What became of a request.
+struct Intended {
+  Uuid operation;
+  MachineState state;   ///< as it was found
+  DesiredState before;  ///< what had been wanted until now
+  DesiredState after;
+};
+
+/// Stores the intent, supersedes older operations of the machine and creates a new one. The caller's transaction
+/// decides the scope; a machine that the scope does not show is "vm.not_found".
+asio::awaitable<Result<Intended>> request_intent(pg::Transaction& tx, UuidSource& ids, Uuid machine, Intent intent,
+                                                 std::string requested_by);
 
 struct ComputeSettings {
   ReconcilePolicy policy;

@@ -82,9 +82,9 @@ class ComputeTest : public ::testing::Test {
   Uuid ask(Intent intent) {
     const auto work = [&]() -> asio::awaitable<Result<Uuid>> {
       PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::of_tenant(tenant), Deadline::after(5s)));
-      PHX_CO_TRY(const Uuid operation, co_await request_intent(tx, ids, machine, intent, "ada"));
+      PHX_CO_TRY(const Intended intended, co_await request_intent(tx, ids, machine, intent, "ada"));
       PHX_CO_CHECK(co_await tx.commit());
-      co_return operation;
+      co_return intended.operation;
     };
     const auto operation = db.run(work());
     if (!operation) throw std::runtime_error(operation.error().to_string());
@@ -477,7 +477,7 @@ TEST_F(ComputeTest, AnotherTenantsMachineIsNotThere) {
   db.exec(
       "insert into phoenix.tenants (id, name, display_name) values ('01900000-0000-7000-8000-00000000000b', 'beta', "
       "'Beta')");
-  const auto work = [&]() -> asio::awaitable<Result<Uuid>> {
+  const auto work = [&]() -> asio::awaitable<Result<Intended>> {
     const Uuid other = *Uuid::parse("01900000-0000-7000-8000-00000000000b");
     PHX_CO_TRY(auto tx, co_await db->begin(pg::Scope::of_tenant(other), Deadline::after(5s)));
     co_return co_await request_intent(tx, ids, machine, Intent::kDelete, "eve");

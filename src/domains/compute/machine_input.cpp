@@ -114,7 +114,7 @@ Result<MachineInput> parse_machine_input(const json::object& input) {
   return out;
 }
 
-std::string port_forwards_json(const std::vector<PortForward>& forwards) {
+json::array port_forwards_json(const std::vector<PortForward>& forwards) {
   json::array out;
   for (const auto& forward : forwards) {
     json::object item;
@@ -123,7 +123,18 @@ std::string port_forwards_json(const std::vector<PortForward>& forwards) {
     item["protocol"] = to_string(forward.protocol);
     out.push_back(std::move(item));
   }
-  return json::serialize(out);
+  return out;
+}
+
+json::object audit_json(const MachineInput& input) {
+  return {{"name", input.name},
+          {"image", input.image},
+          {"vcpus", input.vcpus},
+          {"memoryMib", input.memory_mib},
+          {"diskGib", input.disk_gib},
+          {"sshKeys", json::array(input.ssh_keys.begin(), input.ssh_keys.end())},
+          {"userDataBytes", input.user_data.size()},
+          {"portForwards", port_forwards_json(input.port_forwards)}};
 }
 
 }  // namespace phx::compute

@@ -1,6 +1,7 @@
 #pragma once
 /// Checks of what people give for a machine. Pure. Every error names the field.
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <string>
 #include <string_view>
@@ -33,6 +34,8 @@ struct MachineInput {
 Result<MachineInput> parse_machine_input(const boost::json::object& input);
 
 /// As stored in virtual_machines.port_forwards.
-std::string port_forwards_json(const std::vector<PortForward>& forwards);
+boost::json::array port_forwards_json(const std::vector<PortForward>& forwards);
+/// All that was asked for, for the audit trail. User data may hold secrets, so of it there is the size.
+boost::json::object audit_json(const MachineInput& input);
 
 }  // namespace phx::compute

@@ -38,8 +38,8 @@ Status check_intent(Intent intent, DesiredState desired, MachineState state) {
   return {};
 }
 
-asio::awaitable<Result<Uuid>> request_intent(pg::Transaction& tx, UuidSource& ids, Uuid machine, Intent intent,
-                                             std::string requested_by) {
+asio::awaitable<Result<Intended>> request_intent(pg::Transaction& tx, UuidSource& ids, Uuid machine, Intent intent,
+                                                 std::string requested_by) {
   PHX_CO_TRY(const pg::Rows rows, co_await tx.execute(sql::compute::machine_for_intent, pg::Params::of(machine)));
   if (rows.empty()) co_return not_found("vm.not_found", "There is no such machine.").with_field("id");
   const auto tenant = rows.get<Uuid>(0, "tenant_id");
@@ -51,7 +51,8 @@ asio::awaitable<Result<Uuid>> request_intent(pg::Transaction& tx, UuidSource& id
   const IntentSpec& wanted = spec_of(intent);
   PHX_CO_TRY(const auto live, co_await engine::lock_live_operations(tx, std::string(kMachineType), machine));
   // A deletion is never given up, so who asks again waits for the same one.
-  if (intent == Intent::kDelete && !live.empty() && live.back().kind == wanted.operation) co_return live.back().id;
+  if (intent == Intent::kDelete && !live.empty() && live.back().kind == wanted.operation)
+    co_return Intended{live.back().id, state, desired, wanted.desired};
   // The latest word counts: what was asked for before has been overtaken.
   for (const auto& operation : live) {
     engine::OperationCancelled overtaken{"Overtaken by " + std::string(wanted.operation) + "."};
@@ -79,7 +80,7 @@ asio::awaitable<Result<Uuid>> request_intent(pg::Transaction& tx, UuidSource& id
   engine::Event event{std::string(kMachineType),       machine, tenant, engine::ChangeKind::kUpdated,
                       updated.get<std::int32_t>(0, 0), {}};
   PHX_CO_CHECK(co_await engine::record_event(tx, std::move(event)));
-  co_return operation_id;
+  co_return Intended{operation_id, state, desired, wanted.desired};
 }
 
 }  // namespace phx::compute

@@ -45,11 +45,20 @@ Result<std::vector<std::string>> services(const json::object& input) {
 
 json::object answer(Uuid incident) { return {{"incident", incident.to_string()}}; }
 
-json::object picture(const Incident& incident) {
-  return {{"severity", to_string(incident.severity)}, {"status", to_string(incident.status)}};
-}
-
 }  // namespace
+
+/// All that people can change of an incident, for the audit trail.
+json::object Incidents::picture(const Stored& stored) {
+  const auto& incident = stored.incident;
+  return {{"title", stored.title},
+          {"severity", to_string(incident.severity)},
+          {"status", to_string(incident.status)},
+          {"commander", incident.commander ? json::value(*incident.commander) : json::value()},
+          {"affectedServices", json::array(stored.affected_services.begin(), stored.affected_services.end())},
+          {"impact", stored.impact},
+          {"rootCause", stored.root_cause},
+          {"resolution", stored.resolution}};
+}
 
 Incidents::Incidents(pg::Database& database, const Clock& clock, UuidSource& ids, IncidentPolicy policy)
     : database_(database), clock_(clock), ids_(ids), policy_(policy) {}
@@ -106,7 +115,12 @@ asio::awaitable<Result<json::object>> Incidents::declare_by_hand(api::MutationCo
   }
   wanted.declared_by = context.request().principal.actor();
   wanted.started_at = clock_.now();
-  json::object after{{"title", wanted.title}, {"severity", to_string(wanted.severity)}};
+  json::object after{
+      {"title", wanted.title},
+      {"severity", to_string(wanted.severity)},
+      {"affectedServices", json::array(wanted.affected_services.begin(), wanted.affected_services.end())},
+      {"impact", wanted.impact},
+      {"virtualMachine", wanted.machine ? json::value(wanted.machine->to_string()) : json::value()}};
   std::vector<Declaration> one;
   one.push_back(std::move(wanted));
   PHX_CO_TRY(const auto declared, co_await declare_all(context.tx(), tenant, std::move(one)));
@@ -117,12 +131,13 @@ asio::awaitable<Result<json::object>> Incidents::declare_by_hand(api::MutationCo
 asio::awaitable<Result<json::object>> Incidents::take(api::MutationContext& context, json::object args) {
   PHX_CO_TRY(const Uuid id, id_argument(args));
   PHX_CO_TRY(Stored stored, co_await lock(context.tx(), id));
+  const auto before = picture(stored);
   Change change = acknowledge(stored.incident, context.request().principal.actor(), clock_.now());
   if (change.changed()) {
     stored.incident = std::move(change.incident);
     PHX_CO_CHECK(co_await store(context.tx(), stored, std::move(change.lines)));
   }
-  context.audit("Incident", id, nullptr, nullptr);
+  context.audit("Incident", id, before, picture(stored));
   co_return answer(id);
 }
 
@@ -130,7 +145,7 @@ asio::awaitable<Result<json::object>> Incidents::update(api::MutationContext& co
   PHX_CO_TRY(const Uuid id, id_argument(args));
   const auto& input = args.at("input").as_object();
   PHX_CO_TRY(Stored stored, co_await lock(context.tx(), id));
-  const auto before = picture(stored.incident);
+  const auto before = picture(stored);
   const std::string actor = context.request().principal.actor();
   std::vector<Line> lines;
   if (const auto wanted = severity(text(input, "severity").value_or(""))) {
@@ -162,7 +177,7 @@ asio::awaitable<Result<json::object>> Incidents::update(api::MutationContext& co
     lines.push_back({"note", "Affected services: " + names, actor});
   }
   if (!lines.empty()) PHX_CO_CHECK(co_await store(context.tx(), stored, std::move(lines)));
-  context.audit("Incident", id, before, picture(stored.incident));
+  context.audit("Incident", id, before, picture(stored));
   co_return answer(id);
 }
 
@@ -172,14 +187,14 @@ asio::awaitable<Result<json::object>> Incidents::move(api::MutationContext& cont
   const std::string note_text = text(args, "note").value_or("");
   PHX_CO_CHECK(check_text(note_text, "note"));
   PHX_CO_TRY(Stored stored, co_await lock(context.tx(), id));
-  const auto before = picture(stored.incident);
+  const auto before = picture(stored);
   PHX_CO_TRY(Change change,
              set_status(stored.incident, to, note_text, context.request().principal.actor(), clock_.now(), policy_));
   if (change.changed()) {
     stored.incident = std::move(change.incident);
     PHX_CO_CHECK(co_await store(context.tx(), stored, std::move(change.lines)));
   }
-  context.audit("Incident", id, before, picture(stored.incident));
+  context.audit("Incident", id, before, picture(stored));
   co_return answer(id);
 }
 
@@ -190,7 +205,7 @@ asio::awaitable<Result<json::object>> Incidents::note(api::MutationContext& cont
   if (blank(body)) co_return invalid_argument("incident.bad_text", "body", "The note is empty.");
   PHX_CO_TRY(const Stored stored, co_await lock(context.tx(), id));
   PHX_CO_CHECK(co_await add_line(context.tx(), stored.tenant, id, {"note", body, context.request().principal.actor()}));
-  context.audit("Incident", id, nullptr, nullptr);
+  context.audit("Incident", id, nullptr, json::object{{"note", body}});
   co_return answer(id);
 }
 
@@ -213,10 +228,10 @@ asio::awaitable<Result<json::object>> Incidents::restart_guest(api::MutationCont
   change.lines.push_back({"action", "Restart guest " + stored.machine_name, actor});
   stored.incident = std::move(change.incident);
   PHX_CO_CHECK(co_await store(context.tx(), stored, std::move(change.lines)));
-  PHX_CO_TRY(const Uuid operation, co_await compute::request_intent(context.tx(), context.ids(), *stored.machine,
-                                                                    compute::Intent::kRestart, actor));
+  PHX_CO_TRY(const auto intended, co_await compute::request_intent(context.tx(), context.ids(), *stored.machine,
+                                                                   compute::Intent::kRestart, actor));
   context.audit("Incident", id, nullptr, json::object{{"restart", stored.machine->to_string()}});
-  co_return json::object{{"incident", id.to_string()}, {"operation", operation.to_string()}};
+  co_return json::object{{"incident", id.to_string()}, {"operation", intended.operation.to_string()}};
 }
 
 asio::awaitable<Result<json::value>> Incidents::report(api::QueryContext& context, json::object args) {

@@ -54,6 +54,7 @@ class Incidents final : public compute::MachineWatcher {
   struct Altered;
   struct Joined;
   struct Declaration;
+  static boost::json::object picture(const Stored& stored);
   asio::awaitable<Result<boost::json::object>> declare_by_hand(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<boost::json::object>> take(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<boost::json::object>> update(api::MutationContext& context, boost::json::object args);

@@ -364,7 +364,7 @@ TEST_F(IncidentTest, ARepeatedEndIsOneLine) {
 class ServiceProbeTest : public IncidentTest {
  protected:
   asio::awaitable<std::vector<ServiceState>> states() {
-    std::vector<ServiceState> out{{"portal", portal_up, portal_up ? "" : "refused"}, {"api", true, ""}};
+    std::vector<ServiceState> out{{"portal", portal_up, portal_up.value_or(true) ? "" : "refused"}, {"api", true, ""}};
     out.push_back({"guests",
                    strangers ? std::optional(*strangers == 0) : std::nullopt,
                    "Guests that nobody knows: " + std::to_string(strangers.value_or(0)),
@@ -374,7 +374,7 @@ class ServiceProbeTest : public IncidentTest {
   ServiceProbe probe(pg::Database& database, Incidents& into) {
     return ServiceProbe(database, into, manual, "one", [this] { return states(); });
   }
-  bool portal_up = true;
+  std::optional<bool> portal_up = true;
   std::optional<int> strangers = 0;
   ManualClock manual{SystemClock().now()};
 };
@@ -409,6 +409,15 @@ TEST_F(ServiceProbeTest, WhatIsOverBeforeTheThirdLookIsNoOutage) {
   auto p = probe(db.database(), incidents);
   for (int i = 0; i < 8; ++i) {
     portal_up = i % 3 == 2;
+    EXPECT_FALSE(db.run(p.look()));
+  }
+  EXPECT_EQ(count("alerts"), "0");
+}
+
+TEST_F(ServiceProbeTest, FailuresBeforeAndAfterATimeOfWhichNothingIsKnownAreNotInARow) {
+  auto p = probe(db.database(), incidents);
+  for (const std::optional<bool> seen : {std::optional(false), std::optional(false), {}, std::optional(false), {}}) {
+    portal_up = seen;
     EXPECT_FALSE(db.run(p.look()));
   }
   EXPECT_EQ(count("alerts"), "0");

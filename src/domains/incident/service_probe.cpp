@@ -59,7 +59,10 @@ asio::awaitable<bool> ServiceProbe::look() {
 void ServiceProbe::note(const ServiceState& state, Instant now) {
   Service& service = services_[state.name];
   service.unclear = !state.healthy;
-  if (!state.healthy) return;
+  if (!state.healthy) {
+    service.failures = 0;  // what comes now is not in a row with what came before
+    return;
+  }
   const bool down = !service.outages.empty() && !service.outages.back().alert.ends_at;
   if (*state.healthy) {
     service.failures = 0;
