@@ -27,4 +27,19 @@ std::string Principal::actor() const {
   return email;
 }
 
+std::string_view use_name(Use use) {
+  switch (use) {
+    case Use::kRead: return "READ";
+    case Use::kWrite: return "WRITE";
+    case Use::kConsole: return "CONSOLE";
+    case Use::kAlerts: break;
+  }
+  return "ALERTS";
+}
+
+Status Principal::check_use(Use use) const {
+  if ((uses & static_cast<std::uint8_t>(use)) != 0) return {};
+  return permission_denied("api_key.scope", "This needs a key with the scope " + std::string(use_name(use)) + ".");
+}
+
 }  // namespace phx::api

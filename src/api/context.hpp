@@ -49,6 +49,17 @@ enum class PrincipalKind : std::uint8_t {
   kSystem,  ///< the server itself: workers, rules, probes
 };
 
+/// What a program's key may be used for. People's proofs are good for everything.
+enum class Use : std::uint8_t {
+  kRead = 1,     ///< queries and subscriptions
+  kWrite = 2,    ///< mutations
+  kConsole = 4,  ///< serial consoles
+  kAlerts = 8,   ///< webhooks that take alerts
+};
+inline constexpr std::uint8_t kEveryUse = 15;
+/// "READ", "WRITE", "CONSOLE", "ALERTS".
+std::string_view use_name(Use use);
+
 /// Who calls. Cheap to copy; holds no secret.
 struct Principal {
   PrincipalKind kind = PrincipalKind::kAnonymous;
@@ -64,12 +75,18 @@ struct Principal {
   std::optional<Uuid> token_tenant;
   /// Set when a token of an outside provider names tenants: with these roles it opens these alone.
   std::shared_ptr<const std::map<std::string, Role, std::less<>>> claimed_tenants;
+  /// A service account's key: no person is there.
+  bool program = false;
+  /// Bits of Use.
+  std::uint8_t uses = kEveryUse;
   /// When the proof ends by itself; open WebSockets are closed with 4403 then.
   std::optional<Instant> expires_at;
 
   bool authenticated() const { return kind != PrincipalKind::kAnonymous; }
   /// "ada@example.org", "system" or "anonymous".
   std::string actor() const;
+  /// kPermissionDenied "api_key.scope" when the key is not for that.
+  Status check_use(Use use) const;
 };
 
 /// What one request may know and do. Without a tenant it is in platform scope (platform administrators) or acts for
@@ -98,11 +115,12 @@ struct TenantAccess {
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
-  /// The caller by `Authorization: Bearer …` or else by the session cookie. Without either the principal is
-  /// anonymous, which is no error; a proof that is wrong, expired or revoked is kUnauthenticated "auth.invalid".
+  /// The caller by `Authorization: Bearer …` or `X-API-Key`, or else by the session cookie. Without either the
+  /// principal is anonymous, which is no error; a proof that is wrong, expired or revoked is kUnauthenticated
+  /// "auth.invalid".
   virtual asio::awaitable<Result<Principal>> authenticate(const net::Request& request) = 0;
-  /// The same for a token given elsewhere (connection_init of a WebSocket).
-  virtual asio::awaitable<Result<Principal>> authenticate_token(std::string token) = 0;
+  /// The same for a token given elsewhere (connection_init of a WebSocket) from an address as in net::Peer.
+  virtual asio::awaitable<Result<Principal>> authenticate_token(std::string token, std::string address) = 0;
 };
 
 /// Opens the door of a tenant. Implemented by domains/tenancy.

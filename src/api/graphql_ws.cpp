@@ -165,7 +165,7 @@ asio::awaitable<net::UpgradeDecision> GraphqlWebSocket::upgrade(HttpCall call) {
   auto proof = std::make_shared<net::Request>();
   proof->peer = std::move(call.http.peer);
   proof->deadline = call.http.deadline;
-  for (const std::string_view name : {"Authorization", "Cookie"})
+  for (const std::string_view name : {"Authorization", "X-API-Key", "Cookie"})
     for (const std::string_view value : call.http.headers.all(name)) proof->headers.add(name, value);
   session.run = [this, proof = std::move(proof)](net::WebSocket& socket) mutable {
     return serve(socket, std::move(proof));  // called once
@@ -302,8 +302,8 @@ asio::awaitable<void> GraphqlWebSocket::on_init(Connection& connection, json::ob
 asio::awaitable<Result<RequestContext>> GraphqlWebSocket::enter(const net::Request& proof,
                                                                 std::optional<std::string> token,
                                                                 std::optional<std::string> tenant) {
-  auto principal =
-      token ? co_await authenticator_.authenticate_token(*token) : co_await authenticator_.authenticate(proof);
+  auto principal = token ? co_await authenticator_.authenticate_token(*token, proof.peer.address)
+                         : co_await authenticator_.authenticate(proof);
   if (!principal) co_return principal.error();
   if (!principal->authenticated())
     co_return Error(Code::kUnauthenticated, "auth.required", "Sign in first, or send a token.");

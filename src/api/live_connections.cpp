@@ -64,7 +64,7 @@ LiveConnection::LiveConnection(LiveConnections& all, TaskScope& tasks, Right rig
       tenant_(right.tenant),
       role_(right.role) {
   if (!token_)
-    for (const std::string_view name : {"Authorization", "Cookie"})
+    for (const std::string_view name : {"Authorization", "X-API-Key", "Cookie"})
       for (const std::string_view value : right.proof.headers.all(name)) proof_.add(name, value);
   place_ = all_.open_.insert(all_.open_.end(), this);
   wake();
@@ -110,7 +110,7 @@ void LiveConnection::look_again_later() {
 }
 
 asio::awaitable<Result<Principal>> LiveConnection::authenticate() {
-  if (token_) co_return co_await all_.authenticator_.authenticate_token(*token_);
+  if (token_) co_return co_await all_.authenticator_.authenticate_token(*token_, peer_.address);
   net::Request request;
   request.headers = proof_;
   request.peer = peer_;

@@ -269,6 +269,7 @@ GraphqlService::Opened GraphqlService::open(asio::any_io_executor executor, Requ
   const FieldMeaning& meaning = services_.api.meaning(*field.field);
   if (execution.operation().kind != graphql::OperationKind::kSubscription)
     return refuse(invalid_argument("graphql.subscription", "", "This operation is no subscription."));
+  if (Status allowed = context.principal.check_use(Use::kRead); !allowed) return refuse(allowed.error());
   if (Status allowed = authorise(*field.field, meaning, context); !allowed) return refuse(allowed.error());
   if (field.error) return refuse(invalid_argument("graphql.argument", "", field.error->message));
 

@@ -28,7 +28,7 @@ class FakeAuthenticator final : public Authenticator {
     }
     co_return out;
   }
-  asio::awaitable<Result<Principal>> authenticate_token(std::string) override { co_return Principal(); }
+  asio::awaitable<Result<Principal>> authenticate_token(std::string, std::string) override { co_return Principal(); }
 };
 
 class OnePerPeer final : public RateLimiter {

@@ -64,6 +64,9 @@ class MutationContext {
   /// The tenant an audit row of platform scope is about (createTenant: the new one).
   virtual void audit_tenant(Uuid tenant) = 0;
 
+  /// A field of the payload for this answer alone: it is not kept with the idempotency key, so a repetition has null.
+  virtual void show_once(std::string field, std::string secret) = 0;
+
   /// Runs after the commit, on the I/O thread, before the answer is sent. Not called when anything fails.
   virtual void after_commit(std::function<void()> hook) = 0;
 };

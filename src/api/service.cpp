@@ -116,6 +116,9 @@ asio::awaitable<GraphqlAnswer> GraphqlService::execute(RequestContext context, G
   if (kind == graphql::OperationKind::kMutation && !request.allow_mutations)
     co_return refuse(Error(Code::kInvalidArgument, "graphql.get", "GET serves queries only; send mutations by POST."));
 
+  const Use use = kind == graphql::OperationKind::kMutation ? Use::kWrite : Use::kRead;
+  if (Status allowed = context.principal.check_use(use); !allowed) co_return refuse(allowed.error());
+
   graphql::Response response(execution);
   GraphqlAnswer answer;
   auto fields = execution.root_fields();
@@ -344,11 +347,13 @@ class GraphqlService::Mutation final : public MutationContext {
     if (!after.is_null()) row_.after = std::move(after);
   }
   void audit_tenant(Uuid tenant) override { row_.tenant = tenant; }
+  void show_once(std::string field, std::string secret) override { once_.emplace(std::move(field), std::move(secret)); }
   void after_commit(std::function<void()> hook) override { hooks_.push_back(std::move(hook)); }
 
   asio::awaitable<Status> begin() {
     row_ = {};
     hooks_.clear();
+    once_.clear();
     tx_.reset();
     PHX_CO_TRY(pg::Transaction opened, co_await services_.database.begin(scope_, context_.deadline));
     tx_.emplace(std::move(opened));
@@ -366,6 +371,7 @@ class GraphqlService::Mutation final : public MutationContext {
     out.request_id = context_.request_id;
     return out;
   }
+  const std::map<std::string, std::string>& once() const { return once_; }
   void close() { tx_.reset(); }
   pg::Scope scope() const { return scope_; }
   const std::vector<std::function<void()>>& hooks() const { return hooks_; }
@@ -377,6 +383,7 @@ class GraphqlService::Mutation final : public MutationContext {
   std::optional<pg::Transaction> tx_;
   engine::AuditRow row_;
   std::vector<std::function<void()>> hooks_;
+  std::map<std::string, std::string> once_;
 };
 
 asio::awaitable<void> GraphqlService::run_mutations(const RequestContext& context, const GraphqlRequest& request,
@@ -465,6 +472,7 @@ asio::awaitable<Result<json::object>> GraphqlService::mutate_once(Mutation& muta
   PHX_CRASH_POINT("api.mutation.audited");
   PHX_CO_CHECK(co_await mutation.tx().commit());
   PHX_CRASH_POINT("api.mutation.committed");
+  for (const auto& [field, secret] : mutation.once()) payload[field] = secret;
   co_return payload;
 }
 

@@ -79,7 +79,7 @@ class TwoProcesses : public testing::Test {
   std::unique_ptr<Held> connect(const std::string& token) {
     api::LiveConnection::Right right;
     right.token = token;
-    right.principal = *db.run(there.identity.authenticate_token(token));
+    right.principal = *db.run(there.identity.authenticate_token(token, {}));
     const auto access = db.run(there.tenancy.enter(right.principal, acme.to_string()));
     if (!access) throw std::runtime_error(access.error().to_string());
     right.tenant = access->id;
@@ -106,13 +106,13 @@ TEST_F(TwoProcesses, ARevokedProofClosesWhatIsOpenElsewhere) {
   ASSERT_TRUE(token && other);
   const auto mine = connect(token->secret);
   const auto kept = connect(other->secret);
-  const auto proof = db.run(here.identity.authenticate_token(token->secret))->session_id;
+  const auto proof = db.run(here.identity.authenticate_token(token->secret, {}))->session_id;
   ASSERT_TRUE(db.run(here.identity.revoke(*proof)));
   const auto end = ended(*mine);
   EXPECT_EQ(end.code, 4403);
   EXPECT_EQ(end.reason, "auth.revoked");
-  EXPECT_FALSE(db.run(there.identity.authenticate_token(token->secret))) << "nothing is believed any more";
-  EXPECT_TRUE(db.run(there.identity.authenticate_token(other->secret)));
+  EXPECT_FALSE(db.run(there.identity.authenticate_token(token->secret, {}))) << "nothing is believed any more";
+  EXPECT_TRUE(db.run(there.identity.authenticate_token(other->secret, {})));
   EXPECT_EQ(there.live.size(), 2U) << "the connection closes itself";
 }
 

@@ -116,6 +116,8 @@ constexpr std::string_view kIncidentFields =
     "id reference severity status title affectedServices impact startedAt responseDueAt respondedAt resolutionDueAt "
     "resolvedAt commander virtualMachine { name }";
 constexpr std::string_view kImageFields = "id name state stateReason format sizeMib minMemoryMib minDiskGib sha256";
+constexpr std::string_view kKeyFields =
+    "id prefix serviceAccount { name } scopes allowedAddresses createdAt expiresAt rotatedAt lastUsedAt";
 constexpr std::string_view kOperationFields = "id kind state objectName progress step reason nextAction";
 
 }  // namespace
@@ -129,10 +131,11 @@ struct Ctl::Impl {
 
   // Arguments of the commands; CLI11 writes them while parsing.
   std::string name, other_name, display_name, tier = "STANDARD", image, file, format, description, title, severity,
-                                              impact, status, note, user_data_file, reference;
-  std::vector<std::string> ssh_key_files, services, forwards;
+                                              impact, status, note, user_data_file, reference, role = "TENANT_MEMBER";
+  std::vector<std::string> ssh_key_files, services, forwards, scopes{"READ", "WRITE"}, networks;
   int vcpus = 1, memory_mib = 128, disk_gib = 1;
-  std::int64_t ttl_seconds = 12 * 3600;
+  std::int64_t ttl_seconds = 12 * 3600, key_ttl_seconds = 0;
+  int overlap_seconds = 24 * 3600;
   bool wait = false, force = false;
   int timeout_seconds = 120;
 
@@ -183,6 +186,15 @@ struct Ctl::Impl {
   asio::awaitable<Status> incident_restart_guest(CtlClient& client);
   asio::awaitable<Status> incident_status(CtlClient& client, std::string to);
   asio::awaitable<Status> incident_report(CtlClient& client);
+  // --- programs
+  asio::awaitable<Result<std::string>> service_account_id(CtlClient& client, std::string tenant);
+  asio::awaitable<Status> service_account_create(CtlClient& client);
+  asio::awaitable<Status> service_account_delete(CtlClient& client);
+  asio::awaitable<Result<std::string>> key_id(CtlClient& client, std::string tenant);
+  void show_new_key(const json::value& payload) const;
+  asio::awaitable<Status> key_create(CtlClient& client);
+  asio::awaitable<Status> key_rotate(CtlClient& client);
+  asio::awaitable<Status> key_revoke(CtlClient& client);
   // --- the server
   asio::awaitable<Status> token(CtlClient& client);
   asio::awaitable<Status> sign_in_link(CtlClient& client);
@@ -354,6 +366,100 @@ asio::awaitable<Status> Ctl::Impl::vm_console(CtlClient& client) {
   PHX_CO_TRY(const std::string id, co_await machine_id(client, tenant));
   PHX_CO_TRY(auto socket, co_await client.websocket("/console/" + id + "?tenant=" + tenant, "phoenix-console"));
   co_return co_await run_terminal(std::move(socket));
+}
+
+asio::awaitable<Result<std::string>> Ctl::Impl::service_account_id(CtlClient& client, std::string tenant) {
+  if (Uuid::parse(wanted())) co_return wanted();
+  PHX_CO_TRY(const auto data, co_await client.graphql(
+                                  "query($name: String!) { serviceAccounts(first: 1, filter: { name: { eq: $name } }) "
+                                  "{ nodes { id } } }",
+                                  {{"name", wanted()}}, std::move(tenant)));
+  const auto& nodes = data.at("serviceAccounts").at("nodes").as_array();
+  if (nodes.empty())
+    co_return not_found("service_account.not_found", "There is no service account '" + wanted() + "'.");
+  co_return cell(nodes.front());
+}
+
+asio::awaitable<Status> Ctl::Impl::service_account_create(CtlClient& client) {
+  PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("mutation($input: CreateServiceAccountInput!, $key: String) { "
+                                     "createServiceAccount(input: $input, idempotencyKey: $key) { serviceAccount { id "
+                                     "name role createdBy createdAt } } }",
+                                     with_key({{"input", {{"name", wanted()}, {"role", role}}}}), tenant));
+  show(data.at("createServiceAccount").at("serviceAccount"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::service_account_delete(CtlClient& client) {
+  PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+  PHX_CO_TRY(const std::string id, co_await service_account_id(client, tenant));
+  PHX_CO_CHECK(
+      co_await client.graphql("mutation($id: ID!, $key: String) { deleteServiceAccount(id: $id, "
+                              "idempotencyKey: $key) { serviceAccountId } }",
+                              with_key({{"id", id}}), tenant));
+  show(json::object{{"id", id}, {"deleted", true}});
+  co_return Status();
+}
+
+asio::awaitable<Result<std::string>> Ctl::Impl::key_id(CtlClient& client, std::string tenant) {
+  if (Uuid::parse(wanted())) co_return wanted();
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("query($prefix: String!) { apiKeys(first: 2, filter: { prefix: { eq: $prefix } }) "
+                                     "{ nodes { id } } }",
+                                     {{"prefix", wanted()}}, std::move(tenant)));
+  const auto& nodes = data.at("apiKeys").at("nodes").as_array();
+  if (nodes.empty()) co_return not_found("api_key.not_found", "There is no key '" + wanted() + "'.");
+  if (nodes.size() > 1) co_return invalid_argument("ctl.which_key", "", "Several keys begin so: give the id.");
+  co_return cell(nodes.front());
+}
+
+/// The key comes last, where a person looks for it.
+void Ctl::Impl::show_new_key(const json::value& payload) const {
+  json::object shown = payload.at("apiKey").as_object();
+  shown["secret"] = payload.at("secret");
+  show(shown);
+  if (!as_json() && !payload.at("secret").is_null())
+    std::cerr << "This is the only time the key is shown: keep it now.\n";
+}
+
+asio::awaitable<Status> Ctl::Impl::key_create(CtlClient& client) {
+  PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+  PHX_CO_TRY(const std::string account, co_await service_account_id(client, tenant));
+  json::object input{{"serviceAccountId", account},
+                     {"scopes", json::array(scopes.begin(), scopes.end())},
+                     {"allowedAddresses", json::array(networks.begin(), networks.end())}};
+  if (key_ttl_seconds > 0)
+    input["expiresAt"] = format_instant(SystemClock().now() + std::chrono::seconds(key_ttl_seconds));
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("mutation($input: CreateApiKeyInput!, $key: String) { createApiKey(input: $input, "
+                                     "idempotencyKey: $key) { secret apiKey { " +
+                                         std::string(kKeyFields) + " } } }",
+                                     with_key({{"input", std::move(input)}}), tenant));
+  show_new_key(data.at("createApiKey"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::key_rotate(CtlClient& client) {
+  PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+  PHX_CO_TRY(const std::string id, co_await key_id(client, tenant));
+  PHX_CO_TRY(const auto data,
+             co_await client.graphql("mutation($id: ID!, $overlap: Int!, $key: String) { rotateApiKey(id: $id, "
+                                     "overlapSeconds: $overlap, idempotencyKey: $key) { secret apiKey { " +
+                                         std::string(kKeyFields) + " } } }",
+                                     with_key({{"id", id}, {"overlap", overlap_seconds}}), tenant));
+  show_new_key(data.at("rotateApiKey"));
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::key_revoke(CtlClient& client) {
+  PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+  PHX_CO_TRY(const std::string id, co_await key_id(client, tenant));
+  PHX_CO_CHECK(co_await client.graphql(
+      "mutation($id: ID!, $key: String) { revokeApiKey(id: $id, idempotencyKey: $key) { apiKeyId } }",
+      with_key({{"id", id}}), tenant));
+  show(json::object{{"id", id}, {"revoked", true}});
+  co_return Status();
 }
 
 asio::awaitable<Status> Ctl::Impl::image_import(CtlClient& client) {
@@ -720,6 +826,42 @@ void Ctl::add_to(CLI::App& app) {
   named(command(incident, "report", "The report in the runbook's format, as Markdown",
                 [&i](CtlClient& c) { return i.incident_report(c); }),
         which);
+
+  auto* account = ctl->add_subcommand("service-account", "Programs' accounts in a tenant");
+  account->require_subcommand(1)->fallthrough();
+  named(command(account, "create", "Create a service account",
+                [&i](CtlClient& c) { return i.service_account_create(c); }),
+        "Name")
+      ->add_option("--role", i.role, "TENANT_VIEWER, TENANT_MEMBER or TENANT_ADMIN")
+      ->check(CLI::IsMember({"TENANT_VIEWER", "TENANT_MEMBER", "TENANT_ADMIN"}));
+  command(account, "list", "List service accounts", [&i](CtlClient& c) {
+    return i.list(c, "serviceAccounts", "id name role createdBy createdAt", true, ", orderBy: NAME");
+  });
+  named(command(account, "delete", "Remove one and end all its keys",
+                [&i](CtlClient& c) { return i.service_account_delete(c); }),
+        "Name or id");
+
+  auto* keys = ctl->add_subcommand("key", "API keys of service accounts");
+  keys->require_subcommand(1)->fallthrough();
+  auto* create_key =
+      named(command(keys, "create", "Make a key; it is shown once", [&i](CtlClient& c) { return i.key_create(c); }),
+            "Service account, by name or id");
+  create_key->add_option("--scope", i.scopes, "READ, WRITE, CONSOLE or ALERTS; may be repeated (READ and WRITE)")
+      ->allow_extra_args(false)
+      ->check(CLI::IsMember({"READ", "WRITE", "CONSOLE", "ALERTS"}));
+  create_key->add_option("--allow", i.networks, "Network it may come from, as 192.0.2.0/24; may be repeated (any)")
+      ->allow_extra_args(false);
+  create_key->add_option("--ttl", i.key_ttl_seconds, "Seconds it lives; without it, until it is revoked")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{100} * 365 * 24 * 3600));
+  command(keys, "list", "List keys, newest first", [&i](CtlClient& c) {
+    return i.list(c, "apiKeys", std::string(kKeyFields), true, ", orderBy: CREATED_AT, direction: DESC");
+  });
+  const char* which_key = "Beginning of the key as listed, or id";
+  named(command(keys, "rotate", "Make its successor; it is shown once", [&i](CtlClient& c) { return i.key_rotate(c); }),
+        which_key)
+      ->add_option("--overlap", i.overlap_seconds, "Seconds after which the old one ends")
+      ->check(CLI::Range(0, 30 * 24 * 3600));
+  named(command(keys, "revoke", "End a key at once", [&i](CtlClient& c) { return i.key_revoke(c); }), which_key);
 
   auto* token =
       command(ctl, "token", "Print a bearer token (on the server's machine); with --tenant it opens that one only",

@@ -53,6 +53,13 @@ constexpr const char* kFill = R"(
     select gen_random_uuid(), tenant, 'manual', lpad(to_hex(n), 16, '0'), 'FIRING', 'x', '{{}}', at, at from filled;
   insert into phoenix.audit_log (id, at, tenant_id, actor, action, outcome, request_id, canonical)
     select gen_random_uuid(), at, tenant, 'x', 'x', 'OK', 'x', '' from filled;
+  insert into phoenix.service_accounts (id, tenant_id, name, role, created_by, created_at)
+    select ('00000000-0000-7000-8000-4' || lpad(n::text, 11, '0'))::uuid, tenant, 'program-' || n, 'TENANT_MEMBER', 'x',
+           at from filled;
+  insert into phoenix.api_keys (id, tenant_id, service_account_id, prefix, digest, scopes, allowed_addresses, created_by,
+                                created_at)
+    select gen_random_uuid(), tenant, ('00000000-0000-7000-8000-4' || lpad(n::text, 11, '0'))::uuid, 'phxk_' || n, '',
+           '{{READ}}', '{{}}', 'x', at from filled;
   analyze)";
 
 /// Something to filter by that takes nothing away, where a list has a filter.
@@ -61,7 +68,8 @@ const std::map<std::string, std::string, std::less<>> kFilters{
     {"images", "{name: {ne: \"x\"}}"},         {"sites", "{region: {eq: \"r\"}}"},
     {"tenants", "{tier: {eq: STANDARD}}"},     {"operations", "{kind: {ne: \"x\"}}"},
     {"incidents", "{status: {ne: RESOLVED}}"}, {"alerts", "{source: {eq: \"manual\"}}"},
-    {"auditLog", "{outcome: {eq: \"OK\"}}"}};
+    {"auditLog", "{outcome: {eq: \"OK\"}}"},   {"serviceAccounts", "{name: {ne: \"x\"}}"},
+    {"apiKeys", "{prefix: {ne: \"x\"}}"}};
 
 struct ProductLists : ::testing::Test {
   ProductLists() {

@@ -346,8 +346,8 @@ export class World {
 
 /// One graphql-transport-ws connection.
 export class Live {
-  static async connect(world, { tenant, token = world.token, headers = {} } = {}) {
-    const socket = new WebSocket(`${world.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', { headers });
+  static async connect(world, { tenant, token = world.token, headers = {}, localAddress } = {}) {
+    const socket = new WebSocket(`${world.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', { headers, localAddress });
     const live = new Live(socket);
     await live.opened;
     socket.send(JSON.stringify({ type: 'connection_init', payload: { ...(tenant ? { tenant } : {}), ...(token ? { token } : {}) } }));

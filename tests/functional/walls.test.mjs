@@ -41,6 +41,10 @@ async function populate(side, name) {
   const alert = { status: 'firing', labels: { alertname: `${name}Alert`, vm: side.machine.id }, annotations: { summary: `${name} alert` }, startsAt: '2026-01-01T00:00:00Z' };
   const sent = await fetch(`${world.url}/webhooks/alertmanager?tenant=${name}`, { method: 'POST', headers: world.headers(), body: JSON.stringify({ version: '4', alerts: [alert] }) });
   assert.equal(sent.status, 200, await sent.text());
+  side.program = (await world.graphql('mutation($i: CreateServiceAccountInput!) { createServiceAccount(input: $i) { serviceAccount { id } } }',
+    { i: { name: `${name}-program`, role: 'TENANT_ADMIN' } }, options)).createServiceAccount.serviceAccount.id;
+  const { secret, apiKey } = (await world.graphql('mutation($i: CreateApiKeyInput!) { createApiKey(input: $i) { secret apiKey { id } } }', { i: { serviceAccountId: side.program } }, options)).createApiKey;
+  Object.assign(side, { secret, key: apiKey.id });
   side.owner = await account('owner', side.tenant, 'TENANT_OWNER');
   side.viewer = await account('viewer', side.tenant, 'TENANT_VIEWER');
 }
@@ -52,7 +56,7 @@ before(async () => {
   await populate(b, 'globex');
   b.who = { tenant: 'globex', cookie: b.owner.cookie };
   a.who = { tenant: kMark, cookie: a.owner.cookie };
-  const answer = await world.graphql(`{ __schema { types { kind name enumValues { name } inputFields { name type { ...t } }
+  const answer = await world.graphql(`{ __schema { types { kind name enumValues { name } inputFields { name defaultValue type { ...t } }
     fields { name args { name defaultValue type { ...t } } type { ...t } } } } }
     fragment t on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }`, {}, b.who);
   schema = new Map(answer.__schema.types.map((type) => [type.name, type]));
@@ -125,14 +129,14 @@ function sample(type, id, name = '') {
   if (type.kind === 'NON_NULL') return sample(type.ofType, id, name);
   if (type.kind === 'LIST') return [];
   const target = schema.get(type.name);
-  if (target.kind === 'INPUT_OBJECT') return Object.fromEntries(target.inputFields.filter((f) => f.type.kind === 'NON_NULL' || /Id$/.test(f.name)).map((f) => [f.name, sample(f.type, id, f.name)]));
+  if (target.kind === 'INPUT_OBJECT') return Object.fromEntries(target.inputFields.filter((f) => needed(f) || /Id$/.test(f.name)).map((f) => [f.name, sample(f.type, id, f.name)]));
   return { ID: id, Int: 1, Float: 1, Boolean: true, Role: 'TENANT_MEMBER', Severity: 'P3', IncidentStatus: 'IDENTIFIED', TenantTier: 'FREE' }[type.name]
     ?? (name === 'email' ? 'someone@example.org' : name === 'image' ? 'micro' : name === 'dimension' ? 'vcpus' : name === 'password' ? kPassword : 'thing');
 }
 
 const snapshot = (side) => world.graphql(
   `{ virtualMachines(orderBy: NAME) { totalCount nodes { id name state desiredState version } } operations { totalCount } incidents(orderBy: NUMBER) { totalCount nodes { id title status version timeline { totalCount } } }
-     alerts { totalCount nodes { id version } } resources { totalCount } tenant(id: "${side.tenant.id}") { name version members { totalCount nodes { role } } quotas { nodes { dimension used maximum } } } }`,
+     alerts { totalCount nodes { id version } } serviceAccounts(orderBy: NAME) { totalCount nodes { id name role } } apiKeys(orderBy: CREATED_AT) { totalCount nodes { id prefix expiresAt rotatedAt } } resources { totalCount } tenant(id: "${side.tenant.id}") { name version members { totalCount nodes { role } } quotas { nodes { dimension used maximum } } } }`,
   {}, { tenant: side.tenant.name });
 
 const visited = new Set();
@@ -156,13 +160,13 @@ test('tenant A sees its own things: the walk finds them', { timeout: patience },
     if (answer.data) collect(answer.data[field.name], named(field.type));
   }
   for (const field of roots('Query').filter((f) => f.args.some((arg) => arg.name === 'id')))
-    for (const id of [a.tenant.id, a.machine.id, a.machine.operation, a.incident]) {
+    for (const id of [a.tenant.id, a.machine.id, a.machine.operation, a.incident, a.program]) {
       const answer = await world.ask(document('query', field, { id: 1 }, 3, visited), { id }, a.who);
       if (answer.errors) assert.equal(answer.errors[0].extensions.code, 'NOT_FOUND', answer.text);
       if (answer.data?.[field.name]?.id) collect(answer.data[field.name], named(field.type));
     }
-  for (const id of [a.tenant.id, a.machine.id, a.machine.operation, a.incident, a.owner.userId]) assert.ok(found.has(id), `${id} was not found by the walk`);
-  for (const type of ['Tenant', 'VirtualMachine', 'Operation', 'AuditEntry', 'Incident', 'IncidentEntry', 'Alert', 'Resource', 'Quota', 'Membership', 'User'])
+  for (const id of [a.tenant.id, a.machine.id, a.machine.operation, a.incident, a.owner.userId, a.program, a.key]) assert.ok(found.has(id), `${id} was not found by the walk`);
+  for (const type of ['Tenant', 'VirtualMachine', 'Operation', 'AuditEntry', 'Incident', 'IncidentEntry', 'Alert', 'Resource', 'Quota', 'Membership', 'User', 'ServiceAccount', 'ApiKey'])
     assert.ok(types.has(type), `the walk found no ${type} of tenant A`);
   // The platform's administrator created both tenants and owns both.
   const shared = (await world.graphql('{ me { id } }')).me.id;
@@ -171,12 +175,14 @@ test('tenant A sees its own things: the walk finds them', { timeout: patience },
   assert.ok(secrets.length > 20);
 });
 
-test('every list, as tenant B', { timeout: patience }, async () => {
+test('every list, as tenant B and as its program', { timeout: patience }, async () => {
   for (const field of roots('Query')) {
     if (field.args.some(needed)) continue;
-    const answer = await world.ask(document('query', field, {}, 2), {}, b.who);
-    if (answer.errors) assert.ok(answer.errors.every((error) => ['FORBIDDEN', 'NOT_FOUND'].includes(error.extensions.code)), `${field.name}: ${answer.text}`);
-    assertClean(answer.text, field.name);
+    for (const who of [b.who, { token: b.secret }]) {
+      const answer = await world.ask(document('query', field, {}, 2), {}, who);
+      if (answer.errors) assert.ok(answer.errors.every((error) => ['FORBIDDEN', 'NOT_FOUND'].includes(error.extensions.code)), `${field.name}: ${answer.text}`);
+      assertClean(answer.text, field.name);
+    }
   }
   const counts = await snapshot(b);
   assert.equal(counts.virtualMachines.totalCount, 1);
@@ -204,7 +210,7 @@ test('every filter, with the ids and texts of A', { timeout: patience }, async (
 });
 
 test("cursors of A's pages lead B to B's things only", async () => {
-  for (const field of ['virtualMachines', 'operations', 'incidents', 'alerts', 'auditLog']) {
+  for (const field of ['virtualMachines', 'operations', 'incidents', 'alerts', 'auditLog', 'serviceAccounts', 'apiKeys']) {
     const page = (await world.graphql(`{ ${field}(first: 1) { pageInfo { endCursor } } }`, {}, a.who))[field];
     const answer = await world.ask(`query($c: String) { ${field}(after: $c, first: 500) ${selection(named(roots('Query').find((f) => f.name === field).type), 1)} }`, { c: page.pageInfo.endCursor }, b.who);
     assertClean(answer.text, `${field} after a foreign cursor`);
@@ -236,7 +242,7 @@ test('every mutation, with the ids of A: refused, and nothing changed', { timeou
     const ids = field.args.filter((arg) => /Id$|^id$/.test(arg.name) || (schema.get(named(arg.type)).kind === 'INPUT_OBJECT' && schema.get(named(arg.type)).inputFields.some((f) => /Id$/.test(f.name))));
     selection(named(field.type), 1, visited);
     if (!ids.length) continue;
-    for (const id of [a.machine.id, a.machine.operation, a.incident, a.tenant.id, a.owner.userId]) {
+    for (const id of [a.machine.id, a.machine.operation, a.incident, a.tenant.id, a.owner.userId, a.program, a.key]) {
       // Adding a person to B's own tenant is B's right, whoever the person is.
       if (field.name === 'addUserToTenant') continue;
       const given = Object.fromEntries(field.args.filter((arg) => needed(arg) || ids.includes(arg)).map((arg) => [arg.name, sample(arg.type, id, arg.name)]));

@@ -162,7 +162,9 @@ class Everybody final : public api::Authenticator {
     out.kind = api::PrincipalKind::kUser;
     co_return out;
   }
-  asio::awaitable<Result<api::Principal>> authenticate_token(std::string) override { co_return api::Principal(); }
+  asio::awaitable<Result<api::Principal>> authenticate_token(std::string, std::string) override {
+    co_return api::Principal();
+  }
 };
 
 /// The whole chain and the cached plan; the field needs no row, so that no database takes part.

@@ -27,7 +27,9 @@ class FakeIdentity final : public Authenticator, public TenantDirectory {
     }
     co_return Principal();
   }
-  asio::awaitable<Result<Principal>> authenticate_token(std::string token) override { co_return of(token); }
+  asio::awaitable<Result<Principal>> authenticate_token(std::string token, std::string) override {
+    co_return of(token);
+  }
   asio::awaitable<Result<TenantAccess>> enter(Principal principal, std::string id_or_name) override {
     for (int tenant : {1, 2}) {
       if (id_or_name != id_of(tenant, 0) && id_or_name != "tenant-" + std::to_string(tenant)) continue;

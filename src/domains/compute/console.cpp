@@ -104,6 +104,8 @@ asio::awaitable<net::UpgradeDecision> Compute::console(api::HttpCall call, api::
   const auto bound = call.principal.token_tenant ? call.principal.token_tenant->to_string() : "";
   auto tenant = co_await tenants.enter(call.principal, net::query_value(*query, "tenant").value_or(bound));
   if (!tenant) co_return net::error_response(tenant.error());
+  if (const auto allowed = call.principal.check_use(api::Use::kConsole); !allowed)
+    co_return net::error_response(allowed.error());
   // Typing at a machine changes it: looking on is not enough.
   if (tenant->role < api::Role::kTenantMember)
     co_return net::error_response(permission_denied("auth.role", "The console needs the role TENANT_MEMBER."));

@@ -47,7 +47,10 @@ Identity::Identity(pg::Database& database, const Clock& clock, Random& random, U
       tenants_(tenants),
       server_key_(std::move(server_key)),
       settings_(std::move(settings)),
-      verified_(clock, settings_.verified_for, settings_.verified_max) {}
+      verified_(clock, settings_.verified_for, settings_.verified_max),
+      keys_(database, random, server_key_) {
+  keys_.on_ended([this](const std::vector<Uuid>& keys) { ended(keys); });
+}
 
 Identity::~Identity() = default;
 
@@ -190,18 +193,37 @@ asio::awaitable<Status> Identity::record(pg::Transaction& tx, Fact fact) {
 
 asio::awaitable<Result<api::Principal>> Identity::authenticate(const net::Request& request) {
   const auto deadline = Deadline::at(request.deadline);
-  if (const auto proofs = request.headers.all("Authorization"); !proofs.empty()) {
+  const std::string& address = request.peer.address;
+  const auto proofs = request.headers.all("Authorization");
+  const auto keys = request.headers.all("X-API-Key");
+  // Two proofs could be of two callers.
+  if (proofs.size() + keys.size() > 1) co_return invalid_proof();
+  if (!keys.empty()) { co_return co_await key_principal(std::string(keys[0]), address, deadline); }
+  if (!proofs.empty()) {
     constexpr std::string_view kScheme = "Bearer ";
-    if (proofs.size() != 1 || !net::iequals(proofs[0].substr(0, kScheme.size()), kScheme)) co_return invalid_proof();
-    co_return co_await bearer_principal(std::string(proofs[0].substr(kScheme.size())), deadline);
+    if (!net::iequals(proofs[0].substr(0, kScheme.size()), kScheme)) co_return invalid_proof();
+    co_return co_await bearer_principal(std::string(proofs[0].substr(kScheme.size())), address, deadline);
   }
   if (const auto secret = net::cookie(request.headers, kSessionCookie))
     co_return co_await session_principal(std::string(*secret), deadline);
   co_return api::Principal{};
 }
 
-asio::awaitable<Result<api::Principal>> Identity::authenticate_token(std::string token) {
-  co_return co_await bearer_principal(std::move(token), Deadline::after(5s));
+asio::awaitable<Result<api::Principal>> Identity::authenticate_token(std::string token, std::string address) {
+  co_return co_await bearer_principal(std::move(token), std::move(address), Deadline::after(5s));
+}
+
+asio::awaitable<Result<api::Principal>> Identity::key_principal(std::string key, std::string address,
+                                                                Deadline deadline) {
+  const auto digest = keys_.digest(key);
+  if (!digest) co_return invalid_proof();
+  // From elsewhere it may be refused.
+  auto place = *digest + address;
+  if (auto known = verified_.find(place)) co_return std::move(*known);
+  const auto epoch = verified_.epoch();
+  PHX_CO_TRY(auto principal, co_await keys_.authenticate(std::move(key), std::move(address), deadline));
+  verified_.put(std::move(place), principal, epoch);
+  co_return principal;
 }
 
 asio::awaitable<Result<api::Principal>> Identity::session_principal(std::string secret, Deadline deadline) {
@@ -230,7 +252,10 @@ asio::awaitable<Result<api::Principal>> Identity::session_principal(std::string 
   co_return principal;
 }
 
-asio::awaitable<Result<api::Principal>> Identity::bearer_principal(std::string token, Deadline deadline) {
+asio::awaitable<Result<api::Principal>> Identity::bearer_principal(std::string token, std::string address,
+                                                                   Deadline deadline) {
+  if (token.starts_with(kApiKeyPrefix))
+    co_return co_await key_principal(std::move(token), std::move(address), deadline);
   const auto digest = bearer_digest(token, server_key_);
   if (!digest && provider_ != nullptr && !token.starts_with(kBearerPrefix))
     co_return co_await external_principal(std::move(token), deadline);

@@ -1,6 +1,6 @@
 #pragma once
 /// Who people are and how they prove it: local accounts, sessions of the portal, bearer tokens of the command line,
-/// one-time sign-in links, and the first administrator.
+/// one-time sign-in links, and the first administrator. Programs' keys are those of api_keys.hpp.
 ///
 /// Guarantees
 /// - Passwords are argon2id, hashed off the I/O thread; a name without an account costs as much time as a wrong
@@ -39,6 +39,7 @@
 #include "base/deadline.hpp"
 #include "base/result.hpp"
 #include "base/uuid.hpp"
+#include "domains/identity/api_keys.hpp"
 #include "domains/identity/oidc/claims.hpp"
 #include "domains/identity/password.hpp"
 #include "domains/identity/proof_cache.hpp"
@@ -158,7 +159,7 @@ class Identity final : public api::Authenticator {
   asio::awaitable<Status> revoke_all(Uuid user);
 
   asio::awaitable<Result<api::Principal>> authenticate(const net::Request& request) override;
-  asio::awaitable<Result<api::Principal>> authenticate_token(std::string token) override;
+  asio::awaitable<Result<api::Principal>> authenticate_token(std::string token, std::string address) override;
 
  private:
   // Routes.
@@ -217,7 +218,9 @@ class Identity final : public api::Authenticator {
   /// After the commit.
   void ended(const std::vector<Uuid>& proofs);
   asio::awaitable<Result<api::Principal>> session_principal(std::string secret, Deadline deadline);
-  asio::awaitable<Result<api::Principal>> bearer_principal(std::string token, Deadline deadline);
+  /// `address` as in ApiKeys::authenticate().
+  asio::awaitable<Result<api::Principal>> bearer_principal(std::string token, std::string address, Deadline deadline);
+  asio::awaitable<Result<api::Principal>> key_principal(std::string key, std::string address, Deadline deadline);
   asio::awaitable<Result<api::Principal>> external_principal(std::string token, Deadline deadline);
   /// The user of that subject; made when there is none.
   asio::awaitable<Result<api::Principal>> external_user(const oidc::Claims& claims, Deadline deadline);
@@ -234,6 +237,7 @@ class Identity final : public api::Authenticator {
   /// What unknown names are verified against.
   std::string dummy_phc_;
   ProofCache verified_;
+  ApiKeys keys_;
   oidc::Provider* provider_ = nullptr;
   oidc::Expected expected_;
   /// Empty: one cannot sign in elsewhere.

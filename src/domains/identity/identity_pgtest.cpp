@@ -457,7 +457,7 @@ TEST_F(IdentityTest, BearerTokenProvesItsUser) {
     EXPECT_FALSE(principal->by_cookie);
     EXPECT_FALSE(principal->token_tenant);
   }
-  EXPECT_TRUE(db.run(server.identity.authenticate_token(token->secret)));
+  EXPECT_TRUE(db.run(server.identity.authenticate_token(token->secret, {})));
   EXPECT_EQ(db.value("select encode(token_digest, 'hex') from phoenix.bearer_tokens"),
             hex_encode(hmac_sha256(kKey, token->secret)));
   advance(1h);
@@ -598,9 +598,11 @@ class Mutation final : public api::MutationContext {
     audited = boost::json::serialize(before) + boost::json::serialize(after);
   }
   void audit_tenant(Uuid) override {}
+  void show_once(std::string field, std::string secret) override { shown[field] = secret; }
   void after_commit(std::function<void()> hook) override { hooks_.push_back(std::move(hook)); }
 
   std::string audited;
+  std::map<std::string, std::string> shown;
 
  private:
   asio::awaitable<Result<boost::json::object>> work(std::string name, boost::json::object args) {

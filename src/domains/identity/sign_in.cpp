@@ -111,6 +111,7 @@ void Identity::register_with(api::Registry& registry, api::Router& router) {
   router.add("POST", "/local/token", api::Auth::kNone, [this](Call call) { return post_local_token(std::move(call)); });
   router.add("POST", "/local/sign-in-link", api::Auth::kNone,
              [this](Call call) { return post_local_sign_in_link(std::move(call)); });
+  keys_.register_with(registry);
   registry.mutation("createUser", [this](api::MutationContext& context, boost::json::object args) {
     return create_user(context, std::move(args));
   });
@@ -280,6 +281,8 @@ asio::awaitable<Result<std::string>> Identity::hash(std::string password) {
 }
 
 asio::awaitable<net::Response> Identity::post_logout(api::HttpCall call) {
+  if (call.principal.program)
+    co_return refusal(permission_denied("api_key.person_required", "A key is ended by revoking it."));
   bool outside = false;
   if (call.principal.session_id) {
     auto rows = co_await database_.read(pg::Scope::platform(), sql::identity::is_outside_session,

@@ -272,6 +272,8 @@ asio::awaitable<net::Response> Incidents::webhook(api::HttpCall call, api::Tenan
   // The token's tenant, or the one named in the URL; a platform administrator's bare token feeds the platform's own.
   const auto query = net::parse_query(call.http.query);
   if (!query) co_return net::error_response(query.error());
+  if (const auto allowed = call.principal.check_use(api::Use::kAlerts); !allowed)
+    co_return net::error_response(allowed.error());
   std::optional<Uuid> tenant = call.principal.token_tenant;
   std::string wanted = net::query_value(*query, "tenant").value_or("");
   if (wanted.empty() && tenant) wanted = tenant->to_string();

@@ -68,6 +68,7 @@ class Mutation final : public api::MutationContext {
     audited = type + " " + boost::json::serialize(before) + " " + boost::json::serialize(after);
   }
   void audit_tenant(Uuid tenant) override { audited_tenant = tenant; }
+  void show_once(std::string, std::string) override {}
   void after_commit(std::function<void()> hook) override { hooks_.push_back(std::move(hook)); }
 
   std::string audited;
