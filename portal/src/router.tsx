@@ -32,6 +32,11 @@ export interface TenantSearchParams {
   create?: string;
 }
 
+export interface KeySearch {
+  dir?: "ASC" | "DESC";
+  create?: string;
+}
+
 const machineSearch = (given: Record<string, unknown>): MachineSearch => ({
   q: text(given.q),
   state: oneOf(given.state, machineStates),
@@ -51,6 +56,7 @@ const tenantSearch = (given: Record<string, unknown>): TenantSearchParams => ({
   dir: direction(given.dir),
   create: text(given.create),
 });
+const keySearch = (given: Record<string, unknown>): KeySearch => ({ dir: direction(given.dir), create: text(given.create) });
 const tabSearch = (given: Record<string, unknown>): { tab?: string } => ({ tab: text(given.tab) });
 
 const pages = {
@@ -60,6 +66,7 @@ const pages = {
   incidents: () => import("./pages/Incidents"),
   room: () => import("./pages/IncidentRoom"),
   tenants: () => import("./pages/Tenants"),
+  keys: () => import("./pages/ApiKeys"),
 };
 
 const overlays = [
@@ -70,6 +77,7 @@ const overlays = [
   () => import("./ui/MenuPopover"),
   () => import("./pages/DeclareDialog"),
   () => import("./pages/CreateTenantDialog"),
+  () => import("./pages/KeyDialogs"),
   () => import("./pages/ConsolePanel"),
   () => import("./pages/Report"),
 ];
@@ -144,13 +152,19 @@ const room = createRoute({
   validateSearch: tabSearch,
   component: lazyRouteComponent(pages.room, "IncidentRoomPage"),
 });
+const keys = createRoute({
+  getParentRoute: () => tenant,
+  path: "/api-keys",
+  validateSearch: keySearch,
+  component: lazyRouteComponent(pages.keys, "ApiKeysPage"),
+});
 
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
     signIn,
     platform.addChildren([platformHome, tenants, platformMachines, platformIncidents, platformRoom]),
-    tenant.addChildren([tenantHome, machines, createMachine, machine, incidents, room]),
+    tenant.addChildren([tenantHome, machines, createMachine, machine, incidents, room, keys]),
   ]),
   defaultPreload: false,
 });

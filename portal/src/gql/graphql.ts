@@ -80,6 +80,56 @@ export type AlertStatusFilter = {
   ne?: InputMaybe<AlertStatus>;
 };
 
+export type ApiKey = {
+  allowedAddresses: Array<Scalars['String']['output']>;
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  expiresAt?: Maybe<Scalars['DateTime']['output']>;
+  id: Scalars['ID']['output'];
+  lastUsedAt?: Maybe<Scalars['DateTime']['output']>;
+  prefix: Scalars['String']['output'];
+  rotatedAt?: Maybe<Scalars['DateTime']['output']>;
+  scopes: Array<ApiKeyScope>;
+  serviceAccount: ServiceAccount;
+  version: Scalars['Int']['output'];
+};
+
+export type ApiKeyChange = {
+  cursor: Scalars['String']['output'];
+  id?: Maybe<Scalars['ID']['output']>;
+  kind: ChangeKind;
+  node?: Maybe<ApiKey>;
+};
+
+export type ApiKeyConnection = {
+  edges: Array<ApiKeyEdge>;
+  nodes: Array<ApiKey>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
+};
+
+export type ApiKeyEdge = {
+  cursor: Scalars['String']['output'];
+  node: ApiKey;
+};
+
+export type ApiKeyFilter = {
+  and?: InputMaybe<Array<ApiKeyFilter>>;
+  not?: InputMaybe<ApiKeyFilter>;
+  or?: InputMaybe<Array<ApiKeyFilter>>;
+  prefix?: InputMaybe<StringFilter>;
+};
+
+export type ApiKeyOrder =
+  | 'CREATED_AT';
+
+export type ApiKeyScope =
+  | 'ALERTS'
+  | 'CONSOLE'
+  | 'READ'
+  | 'WRITE';
+
 export type AuditEntry = {
   action: Scalars['String']['output'];
   actor: Scalars['String']['output'];
@@ -128,6 +178,18 @@ export type ChangeKind =
   | 'RESYNC'
   | 'UPDATED';
 
+export type CreateApiKeyInput = {
+  allowedAddresses?: Array<Scalars['String']['input']>;
+  expiresAt?: InputMaybe<Scalars['DateTime']['input']>;
+  scopes?: Array<ApiKeyScope>;
+  serviceAccountId: Scalars['ID']['input'];
+};
+
+export type CreateServiceAccountInput = {
+  name: Scalars['String']['input'];
+  role?: InputMaybe<Role>;
+};
+
 export type CreateTenantInput = {
   displayName?: InputMaybe<Scalars['String']['input']>;
   name: Scalars['String']['input'];
@@ -162,6 +224,10 @@ export type DeclareIncidentInput = {
 
 export type DeleteImagePayload = {
   id: Scalars['ID']['output'];
+};
+
+export type DeletedServiceAccountPayload = {
+  serviceAccountId: Scalars['ID']['output'];
 };
 
 export type DesiredState =
@@ -432,11 +498,14 @@ export type Mutation = {
   addIncidentNote: IncidentPayload;
   addUserToTenant: MembershipPayload;
   cancelOperation: OperationPayload;
+  createApiKey: NewApiKeyPayload;
+  createServiceAccount: ServiceAccountPayload;
   createTenant: TenantPayload;
   createUser: UserPayload;
   createVirtualMachine: VirtualMachinePayload;
   declareIncident: IncidentPayload;
   deleteImage: DeleteImagePayload;
+  deleteServiceAccount: DeletedServiceAccountPayload;
   deleteVirtualMachine: VirtualMachinePayload;
   importImage: ImagePayload;
   pauseVirtualMachine: VirtualMachinePayload;
@@ -446,6 +515,8 @@ export type Mutation = {
   restartIncidentGuest: IncidentActionPayload;
   resumeVirtualMachine: VirtualMachinePayload;
   retryOperation: OperationPayload;
+  revokeApiKey: RevokedApiKeyPayload;
+  rotateApiKey: NewApiKeyPayload;
   setIncidentStatus: IncidentPayload;
   setPassword: UserPayload;
   setQuota: TenantPayload;
@@ -481,6 +552,18 @@ export type MutationCancelOperationArgs = {
 };
 
 
+export type MutationCreateApiKeyArgs = {
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  input: CreateApiKeyInput;
+};
+
+
+export type MutationCreateServiceAccountArgs = {
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  input: CreateServiceAccountInput;
+};
+
+
 export type MutationCreateTenantArgs = {
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   input: CreateTenantInput;
@@ -506,6 +589,12 @@ export type MutationDeclareIncidentArgs = {
 
 
 export type MutationDeleteImageArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationDeleteServiceAccountArgs = {
   id: Scalars['ID']['input'];
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
 };
@@ -565,6 +654,19 @@ export type MutationRetryOperationArgs = {
 };
 
 
+export type MutationRevokeApiKeyArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRotateApiKeyArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+  overlapSeconds?: Scalars['Int']['input'];
+};
+
+
 export type MutationSetIncidentStatusArgs = {
   id: Scalars['ID']['input'];
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
@@ -605,6 +707,11 @@ export type MutationUpdateIncidentArgs = {
   id: Scalars['ID']['input'];
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   input: UpdateIncidentInput;
+};
+
+export type NewApiKeyPayload = {
+  apiKey: ApiKey;
+  secret?: Maybe<Scalars['String']['output']>;
 };
 
 export type Operation = {
@@ -704,6 +811,7 @@ export type PortForwardInput = {
 export type Query = {
   alert?: Maybe<Alert>;
   alerts: AlertConnection;
+  apiKeys: ApiKeyConnection;
   auditLog: AuditEntryConnection;
   eventCursor: Scalars['String']['output'];
   health: Health;
@@ -716,6 +824,8 @@ export type Query = {
   operations: OperationConnection;
   resource?: Maybe<Resource>;
   resources: ResourceConnection;
+  serviceAccount?: Maybe<ServiceAccount>;
+  serviceAccounts: ServiceAccountConnection;
   sites: SiteConnection;
   tenant?: Maybe<Tenant>;
   tenants: TenantConnection;
@@ -736,6 +846,15 @@ export type QueryAlertsArgs = {
   filter?: InputMaybe<AlertFilter>;
   first?: InputMaybe<Scalars['Int']['input']>;
   orderBy?: InputMaybe<AlertOrder>;
+};
+
+
+export type QueryApiKeysArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<ApiKeyFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<ApiKeyOrder>;
 };
 
 
@@ -801,6 +920,20 @@ export type QueryResourcesArgs = {
   filter?: InputMaybe<ResourceFilter>;
   first?: InputMaybe<Scalars['Int']['input']>;
   orderBy?: InputMaybe<ResourceOrder>;
+};
+
+
+export type QueryServiceAccountArgs = {
+  id: Scalars['ID']['input'];
+};
+
+
+export type QueryServiceAccountsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<ServiceAccountFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<ServiceAccountOrder>;
 };
 
 
@@ -929,12 +1062,62 @@ export type ResourceTypeFilter = {
   ne?: InputMaybe<ResourceType>;
 };
 
+export type RevokedApiKeyPayload = {
+  apiKeyId: Scalars['ID']['output'];
+};
+
 export type Role =
   | 'PLATFORM_ADMIN'
   | 'TENANT_ADMIN'
   | 'TENANT_MEMBER'
   | 'TENANT_OWNER'
   | 'TENANT_VIEWER';
+
+export type ServiceAccount = {
+  createdAt: Scalars['DateTime']['output'];
+  createdBy: Scalars['String']['output'];
+  id: Scalars['ID']['output'];
+  keys: ApiKeyConnection;
+  name: Scalars['String']['output'];
+  role: Role;
+};
+
+
+export type ServiceAccountKeysArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<ApiKeyFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<ApiKeyOrder>;
+};
+
+export type ServiceAccountConnection = {
+  edges: Array<ServiceAccountEdge>;
+  nodes: Array<ServiceAccount>;
+  pageInfo: PageInfo;
+  totalCount: Scalars['Int']['output'];
+  totalCountExact: Scalars['Boolean']['output'];
+};
+
+export type ServiceAccountEdge = {
+  cursor: Scalars['String']['output'];
+  node: ServiceAccount;
+};
+
+export type ServiceAccountFilter = {
+  and?: InputMaybe<Array<ServiceAccountFilter>>;
+  name?: InputMaybe<StringFilter>;
+  not?: InputMaybe<ServiceAccountFilter>;
+  or?: InputMaybe<Array<ServiceAccountFilter>>;
+};
+
+export type ServiceAccountOrder =
+  | 'CREATED_AT'
+  | 'NAME';
+
+export type ServiceAccountPayload = {
+  serviceAccount: ServiceAccount;
+};
 
 export type Severity =
   | 'P0'
@@ -996,11 +1179,14 @@ export type StringFilter = {
 export type Subscription = {
   alertChanged: AlertChange;
   alerts: AlertConnection;
+  apiKeyChanged: ApiKeyChange;
+  apiKeys: ApiKeyConnection;
   incidentChanged: IncidentChange;
   incidentEntryChanged: IncidentEntryChange;
   incidents: IncidentConnection;
   operationChanged: OperationChange;
   operations: OperationConnection;
+  serviceAccounts: ServiceAccountConnection;
   tenantChanged: TenantChange;
   tenants: TenantConnection;
   virtualMachineChanged: VirtualMachineChange;
@@ -1020,6 +1206,21 @@ export type SubscriptionAlertsArgs = {
   filter?: InputMaybe<AlertFilter>;
   first?: InputMaybe<Scalars['Int']['input']>;
   orderBy?: InputMaybe<AlertOrder>;
+};
+
+
+export type SubscriptionApiKeyChangedArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  id?: InputMaybe<Scalars['ID']['input']>;
+};
+
+
+export type SubscriptionApiKeysArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<ApiKeyFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<ApiKeyOrder>;
 };
 
 
@@ -1055,6 +1256,15 @@ export type SubscriptionOperationsArgs = {
   filter?: InputMaybe<OperationFilter>;
   first?: InputMaybe<Scalars['Int']['input']>;
   orderBy?: InputMaybe<OperationOrder>;
+};
+
+
+export type SubscriptionServiceAccountsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<ServiceAccountFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<ServiceAccountOrder>;
 };
 
 
@@ -1379,6 +1589,13 @@ export type AlertChangesSubscriptionVariables = Exact<{
 
 export type AlertChangesSubscription = { change: { kind: ChangeKind, cursor: string, id?: string | null, node?: { id: string, fingerprint: string, status: AlertStatus, source: string, name: string, summary: string, labels: unknown, startsAt: string, endsAt?: string | null, receivedAt: string, deliveries: number, version: number, incident?: { id: string } | null, virtualMachine?: { id: string, name: string } | null } | null } };
 
+export type KeyChangesSubscriptionVariables = Exact<{
+  after?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type KeyChangesSubscription = { change: { kind: ChangeKind, cursor: string, id?: string | null, node?: { id: string, prefix: string, scopes: Array<ApiKeyScope>, allowedAddresses: Array<string>, createdBy: string, createdAt: string, expiresAt?: string | null, rotatedAt?: string | null, lastUsedAt?: string | null, version: number, serviceAccount: { id: string, name: string, role: Role } } | null } };
+
 export type TenantFieldsFragment = { id: string, name: string, displayName: string, tier: TenantTier, status: TenantStatus, createdAt: string, updatedAt: string, version: number };
 
 export type MachineFieldsFragment = { id: string, name: string, vcpus: number, memoryMib: number, diskGib: number, state: VirtualMachineState, stateSince: string, stateReason?: string | null, nextAction?: string | null, providerState?: string | null, desiredState: DesiredState, bootedAt?: string | null, lastSeenAt?: string | null, portForwards: unknown, createdBy: string, createdAt: string, updatedAt: string, version: number, tenant: { id: string, name: string, displayName: string }, image: { id: string, name: string }, site: { id: string, name: string, region: string } };
@@ -1390,6 +1607,8 @@ export type IncidentFieldsFragment = { id: string, reference: string, number: nu
 export type EntryFieldsFragment = { id: string, at: string, kind: string, body: string, actor: string, incident: { id: string } };
 
 export type AlertFieldsFragment = { id: string, fingerprint: string, status: AlertStatus, source: string, name: string, summary: string, labels: unknown, startsAt: string, endsAt?: string | null, receivedAt: string, deliveries: number, version: number, incident?: { id: string } | null, virtualMachine?: { id: string, name: string } | null };
+
+export type KeyFieldsFragment = { id: string, prefix: string, scopes: Array<ApiKeyScope>, allowedAddresses: Array<string>, createdBy: string, createdAt: string, expiresAt?: string | null, rotatedAt?: string | null, lastUsedAt?: string | null, version: number, serviceAccount: { id: string, name: string, role: Role } };
 
 export type CreateTenantMutationVariables = Exact<{
   input: CreateTenantInput;
@@ -1531,6 +1750,47 @@ export type RestartIncidentGuestMutationVariables = Exact<{
 
 
 export type RestartIncidentGuestMutation = { restartIncidentGuest: { incident: { id: string, reference: string, number: number, title: string, severity: Severity, status: IncidentStatus, affectedServices: Array<string>, impact: string, rootCause: string, resolution: string, channel: string, origin: string, declaredBy: string, commander?: string | null, startedAt: string, declaredAt: string, responseDueAt: string, respondedAt?: string | null, resolutionDueAt: string, identifiedAt?: string | null, monitoringSince?: string | null, monitoringUntil?: string | null, resolvedAt?: string | null, relapses: number, createdAt: string, updatedAt: string, version: number, tenant?: { id: string, name: string, displayName: string } | null, virtualMachine?: { id: string, name: string, state: VirtualMachineState } | null }, operation: { id: string, kind: string, state: OperationState, objectType: string, objectId: string, objectName: string, progress: number, step: string, attempts: number, reason?: string | null, nextAction?: string | null, requestedBy: string, deadlineAt: string, createdAt: string, startedAt?: string | null, finishedAt?: string | null, version: number, tenant?: { id: string, name: string } | null } } };
+
+export type CreateServiceAccountMutationVariables = Exact<{
+  input: CreateServiceAccountInput;
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type CreateServiceAccountMutation = { createServiceAccount: { serviceAccount: { id: string, name: string, role: Role } } };
+
+export type DeleteServiceAccountMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type DeleteServiceAccountMutation = { deleteServiceAccount: { serviceAccountId: string } };
+
+export type CreateKeyMutationVariables = Exact<{
+  input: CreateApiKeyInput;
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type CreateKeyMutation = { createApiKey: { secret?: string | null, apiKey: { id: string, prefix: string, scopes: Array<ApiKeyScope>, allowedAddresses: Array<string>, createdBy: string, createdAt: string, expiresAt?: string | null, rotatedAt?: string | null, lastUsedAt?: string | null, version: number, serviceAccount: { id: string, name: string, role: Role } } } };
+
+export type RotateKeyMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  overlapSeconds: Scalars['Int']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type RotateKeyMutation = { rotateApiKey: { secret?: string | null, apiKey: { id: string, prefix: string, scopes: Array<ApiKeyScope>, allowedAddresses: Array<string>, createdBy: string, createdAt: string, expiresAt?: string | null, rotatedAt?: string | null, lastUsedAt?: string | null, version: number, serviceAccount: { id: string, name: string, role: Role } } } };
+
+export type RevokeKeyMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+  key?: InputMaybe<Scalars['String']['input']>;
+}>;
+
+
+export type RevokeKeyMutation = { revokeApiKey: { apiKeyId: string } };
 
 export type MeQueryVariables = Exact<{ [key: string]: never; }>;
 
@@ -1676,6 +1936,23 @@ export type OpenIncidentCountQueryVariables = Exact<{ [key: string]: never; }>;
 
 
 export type OpenIncidentCountQuery = { incidents: { totalCount: number } };
+
+export type KeyListQueryVariables = Exact<{
+  first: Scalars['Int']['input'];
+  after?: InputMaybe<Scalars['String']['input']>;
+  filter?: InputMaybe<ApiKeyFilter>;
+  direction?: InputMaybe<OrderDirection>;
+}>;
+
+
+export type KeyListQuery = { apiKeys: { totalCount: number, nodes: Array<{ id: string, prefix: string, scopes: Array<ApiKeyScope>, allowedAddresses: Array<string>, createdBy: string, createdAt: string, expiresAt?: string | null, rotatedAt?: string | null, lastUsedAt?: string | null, version: number, serviceAccount: { id: string, name: string, role: Role } }>, pageInfo: { hasNextPage: boolean, endCursor?: string | null } } };
+
+export type ServiceAccountListQueryVariables = Exact<{
+  first: Scalars['Int']['input'];
+}>;
+
+
+export type ServiceAccountListQuery = { serviceAccounts: { nodes: Array<{ id: string, name: string, role: Role }> } };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -1844,6 +2121,25 @@ export const AlertFieldsFragmentDoc = new TypedDocumentString(`
   version
 }
     `, {"fragmentName":"AlertFields"}) as unknown as TypedDocumentString<AlertFieldsFragment, unknown>;
+export const KeyFieldsFragmentDoc = new TypedDocumentString(`
+    fragment KeyFields on ApiKey {
+  id
+  prefix
+  serviceAccount {
+    id
+    name
+    role
+  }
+  scopes
+  allowedAddresses
+  createdBy
+  createdAt
+  expiresAt
+  rotatedAt
+  lastUsedAt
+  version
+}
+    `, {"fragmentName":"KeyFields"}) as unknown as TypedDocumentString<KeyFieldsFragment, unknown>;
 export const TenantChangesDocument = new TypedDocumentString(`
     subscription TenantChanges($after: String) {
   change: tenantChanged(after: $after) {
@@ -2047,6 +2343,34 @@ export const AlertChangesDocument = new TypedDocumentString(`
   }
   version
 }`) as unknown as TypedDocumentString<AlertChangesSubscription, AlertChangesSubscriptionVariables>;
+export const KeyChangesDocument = new TypedDocumentString(`
+    subscription KeyChanges($after: String) {
+  change: apiKeyChanged(after: $after) {
+    kind
+    cursor
+    id
+    node {
+      ...KeyFields
+    }
+  }
+}
+    fragment KeyFields on ApiKey {
+  id
+  prefix
+  serviceAccount {
+    id
+    name
+    role
+  }
+  scopes
+  allowedAddresses
+  createdBy
+  createdAt
+  expiresAt
+  rotatedAt
+  lastUsedAt
+  version
+}`) as unknown as TypedDocumentString<KeyChangesSubscription, KeyChangesSubscriptionVariables>;
 export const CreateTenantDocument = new TypedDocumentString(`
     mutation CreateTenant($input: CreateTenantInput!, $key: String) {
   createTenant(input: $input, idempotencyKey: $key) {
@@ -2918,6 +3242,83 @@ fragment IncidentFields on Incident {
   updatedAt
   version
 }`) as unknown as TypedDocumentString<RestartIncidentGuestMutation, RestartIncidentGuestMutationVariables>;
+export const CreateServiceAccountDocument = new TypedDocumentString(`
+    mutation CreateServiceAccount($input: CreateServiceAccountInput!, $key: String) {
+  createServiceAccount(input: $input, idempotencyKey: $key) {
+    serviceAccount {
+      id
+      name
+      role
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<CreateServiceAccountMutation, CreateServiceAccountMutationVariables>;
+export const DeleteServiceAccountDocument = new TypedDocumentString(`
+    mutation DeleteServiceAccount($id: ID!, $key: String) {
+  deleteServiceAccount(id: $id, idempotencyKey: $key) {
+    serviceAccountId
+  }
+}
+    `) as unknown as TypedDocumentString<DeleteServiceAccountMutation, DeleteServiceAccountMutationVariables>;
+export const CreateKeyDocument = new TypedDocumentString(`
+    mutation CreateKey($input: CreateApiKeyInput!, $key: String) {
+  createApiKey(input: $input, idempotencyKey: $key) {
+    secret
+    apiKey {
+      ...KeyFields
+    }
+  }
+}
+    fragment KeyFields on ApiKey {
+  id
+  prefix
+  serviceAccount {
+    id
+    name
+    role
+  }
+  scopes
+  allowedAddresses
+  createdBy
+  createdAt
+  expiresAt
+  rotatedAt
+  lastUsedAt
+  version
+}`) as unknown as TypedDocumentString<CreateKeyMutation, CreateKeyMutationVariables>;
+export const RotateKeyDocument = new TypedDocumentString(`
+    mutation RotateKey($id: ID!, $overlapSeconds: Int!, $key: String) {
+  rotateApiKey(id: $id, overlapSeconds: $overlapSeconds, idempotencyKey: $key) {
+    secret
+    apiKey {
+      ...KeyFields
+    }
+  }
+}
+    fragment KeyFields on ApiKey {
+  id
+  prefix
+  serviceAccount {
+    id
+    name
+    role
+  }
+  scopes
+  allowedAddresses
+  createdBy
+  createdAt
+  expiresAt
+  rotatedAt
+  lastUsedAt
+  version
+}`) as unknown as TypedDocumentString<RotateKeyMutation, RotateKeyMutationVariables>;
+export const RevokeKeyDocument = new TypedDocumentString(`
+    mutation RevokeKey($id: ID!, $key: String) {
+  revokeApiKey(id: $id, idempotencyKey: $key) {
+    apiKeyId
+  }
+}
+    `) as unknown as TypedDocumentString<RevokeKeyMutation, RevokeKeyMutationVariables>;
 export const MeDocument = new TypedDocumentString(`
     query Me {
   me {
@@ -3406,3 +3807,50 @@ export const OpenIncidentCountDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<OpenIncidentCountQuery, OpenIncidentCountQueryVariables>;
+export const KeyListDocument = new TypedDocumentString(`
+    query KeyList($first: Int!, $after: String, $filter: ApiKeyFilter, $direction: OrderDirection = DESC) {
+  apiKeys(
+    first: $first
+    after: $after
+    filter: $filter
+    orderBy: CREATED_AT
+    direction: $direction
+  ) {
+    nodes {
+      ...KeyFields
+    }
+    pageInfo {
+      hasNextPage
+      endCursor
+    }
+    totalCount
+  }
+}
+    fragment KeyFields on ApiKey {
+  id
+  prefix
+  serviceAccount {
+    id
+    name
+    role
+  }
+  scopes
+  allowedAddresses
+  createdBy
+  createdAt
+  expiresAt
+  rotatedAt
+  lastUsedAt
+  version
+}`) as unknown as TypedDocumentString<KeyListQuery, KeyListQueryVariables>;
+export const ServiceAccountListDocument = new TypedDocumentString(`
+    query ServiceAccountList($first: Int!) {
+  serviceAccounts(first: $first, orderBy: NAME) {
+    nodes {
+      id
+      name
+      role
+    }
+  }
+}
+    `) as unknown as TypedDocumentString<ServiceAccountListQuery, ServiceAccountListQueryVariables>;

@@ -11,6 +11,7 @@ const payloadTypes: Record<string, Topic> = {
   virtualMachine: "VirtualMachine",
   operation: "Operation",
   incident: "Incident",
+  apiKey: "ApiKey",
 };
 
 const isEntity = (value: unknown): value is Entity =>

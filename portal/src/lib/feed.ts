@@ -6,6 +6,7 @@ import {
   EntryChangesDocument,
   EventCursorDocument,
   IncidentChangesDocument,
+  KeyChangesDocument,
   MachineChangesDocument,
   OperationChangesDocument,
   TenantChangesDocument,
@@ -21,6 +22,7 @@ export const topics = {
   Incident: IncidentChangesDocument,
   IncidentEntry: EntryChangesDocument,
   Alert: AlertChangesDocument,
+  ApiKey: KeyChangesDocument,
 } as const;
 
 export type Topic = keyof typeof topics;

@@ -7,6 +7,7 @@ import { Menu, MenuItem } from "react-aria-components/Menu";
 import { Modal, ModalOverlay } from "react-aria-components/Modal";
 import { SearchField } from "react-aria-components/SearchField";
 import Building2 from "lucide-react/dist/esm/icons/building-2.mjs";
+import KeyRound from "lucide-react/dist/esm/icons/key-round.mjs";
 import Keyboard from "lucide-react/dist/esm/icons/keyboard.mjs";
 import LogOut from "lucide-react/dist/esm/icons/log-out.mjs";
 import Plus from "lucide-react/dist/esm/icons/plus.mjs";
@@ -90,7 +91,11 @@ export default function Palette({ onClose, onKeys }: { onClose(): void; onKeys()
 
   const commands: Command[] = [
     ...(tenant
-      ? [{ id: "create-vm", label: "Create virtual machine", hint: `in ${tenant.displayName}`, keys: "c", icon: Plus, run: () => go(`${base}/virtual-machines/new`) }]
+      ? [
+          { id: "create-vm", label: "Create virtual machine", hint: `in ${tenant.displayName}`, keys: "c", icon: Plus, run: () => go(`${base}/virtual-machines/new`) },
+          { id: "keys-page", label: "API keys", hint: "page", keys: "g y", icon: KeyRound, run: () => go(`${base}/api-keys`) },
+          { id: "create-key", label: "Create API key", hint: `in ${tenant.displayName}`, icon: Plus, run: () => go(`${base}/api-keys?create=1`) },
+        ]
       : [
           { id: "tenants", label: "Tenants", hint: "page", keys: "g t", icon: Building2, run: () => go(`${base}/tenants`) },
           { id: "create-tenant", label: "Create tenant", hint: "on the platform", icon: Plus, run: () => go(`${base}/tenants?create=1`) },

@@ -2,6 +2,7 @@
 import { lazy, Suspense, useState, type ComponentType, type ReactNode, type SVGProps } from "react";
 import { useRouterState } from "@tanstack/react-router";
 import Building2 from "lucide-react/dist/esm/icons/building-2.mjs";
+import KeyRound from "lucide-react/dist/esm/icons/key-round.mjs";
 import Server from "lucide-react/dist/esm/icons/server.mjs";
 import Siren from "lucide-react/dist/esm/icons/siren.mjs";
 import Search from "lucide-react/dist/esm/icons/search.mjs";
@@ -57,6 +58,7 @@ export function Shell({ children }: { children: ReactNode }) {
         {!tenant && <RailLink href={`${base}/tenants`} icon={Building2} label="Tenants" keys="g t" />}
         <RailLink href={`${base}/virtual-machines`} icon={Server} label="Virtual machines" keys="g v" />
         <RailLink href={`${base}/incidents`} icon={Siren} label="Incidents" keys="g i" count={openIncidents} />
+        {tenant && <RailLink href={`${base}/api-keys`} icon={KeyRound} label="API keys" keys="g y" />}
       </nav>
       <main id="page" tabIndex={-1} className={styles.page}>
         {tenant?.suspended && (

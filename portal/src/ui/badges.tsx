@@ -121,6 +121,15 @@ const tenantStatuses: Record<TenantStatus, StateLook> = {
   DELETED: { tone: "dim", glyph: "cross", word: "Deleted" },
 };
 
+const keyStates: Record<"ACTIVE" | "ENDING" | "REPLACED" | "ENDED", StateLook> = {
+  ACTIVE: { tone: "ok", glyph: "check", word: "Active" },
+  ENDING: { tone: "warn", glyph: "half", word: "Ends soon" },
+  REPLACED: { tone: "info", glyph: "half", word: "Replaced" },
+  ENDED: { tone: "dim", glyph: "ring", word: "Ended" },
+};
+
+export const KeyMark = ({ state }: { state: keyof typeof keyStates }) => <StateMark {...keyStates[state]} />;
+
 export const TenantStatusMark = ({ status }: { status: TenantStatus }) => <StateMark {...tenantStatuses[status]} />;
 
 interface SlaProps {

@@ -498,6 +498,102 @@ describe("operations", () => {
   });
 });
 
+describe("API keys", () => {
+  const keys = () => [...mock.world.tables.ApiKey.values()];
+
+  it("are made, shown once, replaced and revoked, live", async () => {
+    await fresh();
+    await browser.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: mock.url });
+    await signIn();
+    await open("/t/acme/virtual-machines");
+    await live();
+    await page.keyboard.press("g");
+    await page.keyboard.press("y");
+    await page.waitForURL(/\/t\/acme\/api-keys/);
+    await seen(row("API keys", "Ends soon"));
+    await seen(row("API keys", "Replaced"));
+    assert.equal(await row("API keys", "alertmanager").filter({ hasText: "never" }).count(), 1, "one was never used and never ends");
+
+    await page.keyboard.press("c");
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("Name of the account").fill("x");
+    await dialog.getByLabel("Allowed networks").fill("192.0.2.0/24, 2001:db8::/32");
+    await dialog.getByRole("button", { name: "Create key" }).click();
+    await seen(dialog.getByText("A name has 2 to 40"));
+    await dialog.getByLabel("Name of the account").fill("deployer");
+    await dialog.getByLabel("write").uncheck();
+    await dialog.getByLabel("read").uncheck();
+    await seen(dialog.getByText("choose at least one"));
+    assert.equal(await dialog.getByRole("button", { name: "Create key" }).isDisabled(), true);
+    await dialog.getByLabel("read").check();
+    await dialog.getByRole("button", { name: "Create key" }).click();
+    const secret = await page.getByTestId("secret").textContent();
+    assert.match(secret, /^phxk_\w{43}$/);
+    const made = keys().find((one) => secret.startsWith(one.prefix));
+    assert.deepEqual([made.scopes, made.allowedAddresses], [["READ"], ["192.0.2.0/24", "2001:db8::/32"]]);
+    assert.ok(Math.abs(Date.parse(made.expiresAt) - Date.now() - 90 * 86_400_000) < 3_600_000);
+    await page.getByRole("button", { name: "Copy key" }).click();
+    await seen(page.getByText("Copied."));
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), secret);
+    await page.keyboard.press("Escape");
+    await seen(page.getByTestId("secret"));
+    await page.getByRole("button", { name: "Done" }).click();
+    await until("the dialog to be gone", async () => (await dialog.count()) === 0);
+    assert.ok(!(await page.content()).includes(secret), "nothing of it stays on the page");
+    assert.ok(!(await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }))).includes(secret));
+    // New rows wait behind a count while the pointer is over the list.
+    const shown = (text) =>
+      until(`${text} to be in the list`, async () => {
+        const waiting = page.getByRole("button", { name: /^\d+ new$/ });
+        if (await waiting.count()) await waiting.click();
+        return (await row("API keys", text).count()) > 0;
+      });
+    await shown("deployer");
+
+    const act = async (text, name) => {
+      await row("API keys", text).first().locator("[data-menu]").click();
+      await page.getByRole("menuitem", { name }).click();
+    };
+    await act("deployer", "Rotate");
+    await dialog.getByRole("button", { name: "Make its successor" }).click();
+    const second = await page.getByTestId("secret").textContent();
+    assert.notEqual(second, secret);
+    await page.getByRole("button", { name: "Done" }).click();
+    await seen(row("API keys", made.prefix).filter({ hasText: "Replaced" }));
+    await shown(second.slice(0, 11));
+    await seen(row("API keys", second.slice(0, 11)).filter({ hasText: "Active" }));
+    await row("API keys", made.prefix).locator("[data-menu]").click();
+    assert.equal(await page.getByRole("menuitem", { name: "Rotate" }).getAttribute("aria-disabled"), "true");
+    await page.keyboard.press("Escape");
+
+    await act(second.slice(0, 11), "Revoke");
+    await seen(dialog.getByText("This cannot be undone"));
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    assert.ok(keys().some((one) => second.startsWith(one.prefix)), "nothing is done without the word");
+    await act(second.slice(0, 11), "Revoke");
+    await dialog.getByRole("button", { name: "Revoke key" }).click();
+    await until("it is revoked", () => !keys().some((one) => second.startsWith(one.prefix)));
+    await act(made.prefix, /Delete account deployer/);
+    assert.equal(await dialog.getByRole("button", { name: "Delete account and keys" }).isDisabled(), true);
+    await dialog.getByLabel("Type deployer to confirm").fill("deployer");
+    await dialog.getByRole("button", { name: "Delete account and keys" }).click();
+    await until("all its keys are gone", () => !keys().some((one) => one.id === made.id));
+
+    // Somebody else's doing.
+    const ci = [...mock.world.tables.ServiceAccount.values()].find((one) => one.name === "ci");
+    const { apiKey } = mock.world.createKey(ci, { scopes: ["READ"] }, "x");
+    await shown(apiKey.prefix);
+  });
+
+  it("are not for everybody", async () => {
+    await fresh();
+    await signIn(mock.world.viewer);
+    await open("/t/acme/api-keys");
+    await seen(page.getByText(/Needs the role TENANT_ADMIN; yours is TENANT_VIEWER/));
+    await live();
+  });
+});
+
 describe("every page", () => {
   for (const { theme, width } of [{ theme: "dark", width: 1440 }, { theme: "light", width: 1440 }, { theme: "light", width: 375 }])
     it(`is accessible in the ${theme} theme, ${width} pixels wide`, async () => {
@@ -525,7 +621,10 @@ describe("every page", () => {
         "/t/acme/incidents?declare=1",
         `/t/acme/incidents/${down.reference}`,
         `/t/acme/incidents/${down.reference}?tab=report`,
+        "/t/acme/api-keys",
+        "/t/acme/api-keys?create=1",
         "/t/kente-labs/virtual-machines",
+        "/t/kente-labs/api-keys",
         "/t/nobody/virtual-machines",
         "/no/such/page",
       ];

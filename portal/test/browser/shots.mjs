@@ -50,6 +50,14 @@ try {
   await picture("declare", "/t/acme/incidents?declare=1");
   await picture("room", `/t/acme/incidents/${down.reference}`);
   await picture("report", `/t/acme/incidents/${down.reference}?tab=report`);
+  await picture("keys-list", "/t/acme/api-keys");
+  await picture("key-create", "/t/acme/api-keys?create=1", async () => {
+    await page.getByLabel("Name of the account").fill("deployer");
+  });
+  await picture("key-secret", null, async () => {
+    await page.getByRole("dialog").getByRole("button", { name: "Create key" }).click();
+    await page.getByTestId("secret").waitFor();
+  });
   await picture("palette", "/t/acme/virtual-machines", async () => {
     await page.keyboard.press("Control+k");
     await page.getByRole("dialog").waitFor();

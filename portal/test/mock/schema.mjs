@@ -78,6 +78,7 @@ export function createSchema(world) {
   one("Alert", "virtualMachine", "VirtualMachine", "virtualMachineId");
   one("IncidentEntry", "incident", "Incident", "incidentId");
   one("Membership", "user", "User", "userId");
+  one("ApiKey", "serviceAccount", "ServiceAccount", "serviceAccountId");
 
   const many = (type, name, target, key) => field(type, name, (row, args) => connect(rowsOf(target).filter((other) => other[key] === row.id), args));
   many("Tenant", "quotas", "Quota", "tenantId");
@@ -91,7 +92,7 @@ export function createSchema(world) {
     row.state === "RUNNING" ? { cpuSeconds: 12.4 + row.version, cpuLoad: 0.07, memoryMib: row.memoryMib * 0.42 } : null,
   );
 
-  const lists = { tenants: "Tenant", sites: "Site", virtualMachines: "VirtualMachine", images: "Image", operations: "Operation", incidents: "Incident", alerts: "Alert" };
+  const lists = { tenants: "Tenant", sites: "Site", virtualMachines: "VirtualMachine", images: "Image", operations: "Operation", incidents: "Incident", alerts: "Alert", serviceAccounts: "ServiceAccount", apiKeys: "ApiKey" };
   for (const [name, type] of Object.entries(lists))
     field("Query", name, (_, args, context) => {
       if (name === "tenants" && !context.user.platformAdmin) throw new Refusal("The list of tenants is for administrators of the platform.", "FORBIDDEN");
@@ -193,6 +194,28 @@ export function createSchema(world) {
   });
   mutation("restartIncidentGuest", ({ id }, context) => world.restartGuest(found("Incident", id, context), writer(context)));
 
+  mutation("createServiceAccount", ({ input }, context) => ({ serviceAccount: world.createServiceAccount(context.tenant, input, writer(context)) }));
+  mutation("deleteServiceAccount", ({ id }, context) => {
+    writer(context);
+    found("ServiceAccount", id, context);
+    for (const key of rowsOf("ApiKey")) if (key.serviceAccountId === id) world.remove("ApiKey", key.id);
+    world.remove("ServiceAccount", id);
+    return { serviceAccountId: id };
+  });
+  mutation("createApiKey", ({ input }, context) => world.createKey(found("ServiceAccount", input.serviceAccountId, context), input, writer(context)));
+  mutation("rotateApiKey", ({ id, overlapSeconds }, context) => {
+    const by = writer(context);
+    const old = found("ApiKey", id, context);
+    world.update("ApiKey", id, { rotatedAt: new Date().toISOString(), expiresAt: new Date(Date.now() + overlapSeconds * 1000).toISOString() });
+    return world.createKey(tables.ServiceAccount.get(old.serviceAccountId), old, by);
+  });
+  mutation("revokeApiKey", ({ id }, context) => {
+    writer(context);
+    found("ApiKey", id, context);
+    world.remove("ApiKey", id);
+    return { apiKeyId: id };
+  });
+
   async function* changes(type, args, context) {
     const after = args.after ? String(args.after).split(":") : null;
     let next = after ? Number(after[1]) : world.events.length;
@@ -219,7 +242,7 @@ export function createSchema(world) {
       world.listeners.delete(listener);
     }
   }
-  const feeds = { tenantChanged: "Tenant", virtualMachineChanged: "VirtualMachine", operationChanged: "Operation", incidentChanged: "Incident", incidentEntryChanged: "IncidentEntry", alertChanged: "Alert" };
+  const feeds = { tenantChanged: "Tenant", virtualMachineChanged: "VirtualMachine", operationChanged: "Operation", incidentChanged: "Incident", incidentEntryChanged: "IncidentEntry", alertChanged: "Alert", apiKeyChanged: "ApiKey" };
   for (const [name, type] of Object.entries(feeds)) {
     const definition = schema.getSubscriptionType().getFields()[name];
     definition.subscribe = (_, args, context) => changes(type, args, context);

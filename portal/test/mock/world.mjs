@@ -19,7 +19,7 @@ export class Refusal extends Error {
 
 export function createWorld({ stepMs = 400, seeded = true } = {}) {
   const tables = Object.fromEntries(
-    ["Tenant", "User", "Membership", "Quota", "Site", "Image", "VirtualMachine", "Operation", "Incident", "IncidentEntry", "Alert"].map((name) => [name, new Map()]),
+    ["Tenant", "User", "Membership", "Quota", "Site", "Image", "VirtualMachine", "Operation", "Incident", "IncidentEntry", "Alert", "ServiceAccount", "ApiKey"].map((name) => [name, new Map()]),
   );
   const epoch = randomUUID().slice(0, 8);
   const events = [];
@@ -199,6 +199,21 @@ export function createWorld({ stepMs = 400, seeded = true } = {}) {
     return { virtualMachine: tables.VirtualMachine.get(machine.id), operation };
   }
 
+  function createServiceAccount(tenant, { name, role }, by) {
+    if (!/^[a-z0-9][a-z0-9-]{0,38}[a-z0-9]$/.test(name)) throw new Refusal("A name has 2 to 40 lower-case letters, digits and hyphens, no hyphen at its ends.", "VALIDATION_ERROR", { field: "input.name" });
+    if ([...tables.ServiceAccount.values()].some((one) => one.tenantId === tenant.id && one.name === name))
+      throw new Refusal("There is a service account of this name.", "CONFLICT", { field: "input.name", reason: "service_account.name_taken" });
+    return insert("ServiceAccount", { tenantId: tenant.id, name, role, createdBy: by });
+  }
+
+  function createKey(account, { scopes, allowedAddresses = [], expiresAt = null }, by) {
+    for (const network of allowedAddresses)
+      if (!/^[0-9a-f.:]+(\/\d+)?$/.test(network)) throw new Refusal("A network is written 192.0.2.0/24 or 2001:db8::/32; an address alone is one too.", "VALIDATION_ERROR", { field: "input.allowedAddresses" });
+    const secret = `phxk_${(randomUUID() + randomUUID()).replaceAll("-", "").slice(0, 43)}`;
+    const apiKey = insert("ApiKey", { tenantId: account.tenantId, serviceAccountId: account.id, prefix: secret.slice(0, 11), scopes, allowedAddresses, expiresAt, rotatedAt: null, lastUsedAt: null, createdBy: by });
+    return { apiKey, secret };
+  }
+
   const note = (incident, kind, body, actor) => insert("IncidentEntry", { incidentId: incident.id, tenantId: incident.tenantId, at: iso(), kind, body, actor });
 
   function declare({ tenantId = null, title, severity, affectedServices = [], impact = "", virtualMachineId = null, origin = "manual", by, ago = 0 }) {
@@ -352,6 +367,17 @@ ${incident.resolution || "Not yet."}
         finishedAt: iso((index + 1) * 9 * minute - 14_000),
         createdAt: iso((index + 1) * 9 * minute),
       });
+    const ci = createServiceAccount(acme, { name: "ci", role: "TENANT_MEMBER" }, admin.email);
+    const monitor = createServiceAccount(acme, { name: "alertmanager", role: "TENANT_VIEWER" }, admin.email);
+    const day = 24 * 60 * minute;
+    for (const [account, fields, seen] of [
+      [ci, { scopes: ["READ", "WRITE"], allowedAddresses: ["192.0.2.0/24", "2001:db8::/32"], expiresAt: iso(-80 * day) }, { lastUsedAt: iso(2 * minute), createdAt: iso(10 * day) }],
+      [ci, { scopes: ["READ"], expiresAt: iso(-0.6 * day) }, { lastUsedAt: iso(60 * minute), rotatedAt: iso(0.4 * day), createdAt: iso(89 * day) }],
+      [monitor, { scopes: ["ALERTS"] }, { createdAt: iso(3 * day) }],
+      [monitor, { scopes: ["READ", "WRITE", "CONSOLE", "ALERTS"], expiresAt: iso(-5 * day) }, { lastUsedAt: iso(30 * day), createdAt: iso(85 * day) }],
+      [ci, { scopes: ["CONSOLE"], expiresAt: iso(day) }, { createdAt: iso(31 * day) }],
+    ])
+      Object.assign(createKey(account, fields, admin.email).apiKey, seen);
     const first = declare({ tenantId: acme.id, title: "Checkout answers with errors", severity: "P0", affectedServices: ["checkout", "api"], impact: "One customer in three cannot pay.", by: admin.email, ago: 3.5 * minute });
     note(first, "note", "Errors began with the 10:40 release; api-1 logs time-outs to db-1.", admin.email);
     const second = declare({ tenantId: acme.id, title: "Mail is delivered late", severity: "P2", affectedServices: ["mail"], impact: "Up to 20 minutes late.", by: admin.email, ago: 100 * minute, virtualMachineId: machines[6].id });
@@ -382,6 +408,8 @@ ${incident.resolution || "Not yet."}
     createTenant,
     quotaUse,
     createMachine,
+    createServiceAccount,
+    createKey,
     power,
     declare,
     setStatus,
