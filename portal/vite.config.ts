@@ -2,7 +2,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-const server = process.env.PHOENIX_URL ?? "http://127.0.0.1:4000";
+const server = process.env.PORTAL_API ?? "http://127.0.0.1:4000";
 const forward = { target: server, ws: true };
 
 export default defineConfig({

@@ -213,11 +213,7 @@ asio::awaitable<Status> Ctl::Impl::tenant_create(CtlClient& client) {
 }
 
 asio::awaitable<Status> Ctl::Impl::tenant_list(CtlClient& client) {
-  PHX_CO_TRY(const auto data,
-             co_await client.graphql(
-                 "{ tenants(first: 500, orderBy: NAME) { nodes { id name displayName tier status } } }", {}, ""));
-  show(data.at("tenants").at("nodes"));
-  co_return Status();
+  co_return co_await list(client, "tenants", "id name displayName tier status", false, ", orderBy: NAME");
 }
 
 asio::awaitable<Result<std::string>> Ctl::Impl::machine_id(CtlClient& client, std::string tenant) {
@@ -570,17 +566,28 @@ asio::awaitable<Status> Ctl::Impl::incident_declare(CtlClient& client) {
 
 asio::awaitable<Status> Ctl::Impl::incident_show(CtlClient& client) {
   PHX_CO_TRY(const auto place, co_await incident_place(client));
-  PHX_CO_TRY(const auto data,
-             co_await client.graphql("query($id: ID!) { incident(id: $id) { " + std::string(kIncidentFields) +
-                                         " timeline(first: 500, orderBy: AT) { nodes { at kind body actor } } } }",
-                                     {{"id", place.second}}, place.first));
-  if (data.at("incident").is_null()) co_return not_found("incident.not_found", "There is no such incident.");
+  json::object facts;
+  json::array timeline;
+  json::value after = nullptr;
+  for (;;) {
+    PHX_CO_TRY(const auto data,
+               co_await client.graphql("query($id: ID!, $after: String) { incident(id: $id) { " +
+                                           std::string(kIncidentFields) +
+                                           " timeline(first: 200, after: $after, orderBy: AT) { nodes { at kind body "
+                                           "actor } pageInfo { hasNextPage endCursor } } } }",
+                                       {{"id", place.second}, {"after", after}}, place.first));
+    if (data.at("incident").is_null()) co_return not_found("incident.not_found", "There is no such incident.");
+    facts = data.at("incident").as_object();
+    const json::object page = facts.at("timeline").as_object();
+    for (const auto& line : page.at("nodes").as_array()) timeline.push_back(line);
+    if (!page.at("pageInfo").at("hasNextPage").as_bool()) break;
+    after = page.at("pageInfo").at("endCursor");
+  }
   if (as_json()) {
-    show(data.at("incident"));
+    facts["timeline"] = json::object{{"nodes", std::move(timeline)}};
+    show(facts);
     co_return Status();
   }
-  json::object facts = data.at("incident").as_object();
-  const json::value timeline = facts.at("timeline").at("nodes");
   facts.erase("timeline");
   show(facts);
   std::cout << "\n";
@@ -694,7 +701,11 @@ void Ctl::add_to(CLI::App& app) {
   const auto command = [&](CLI::App* parent, const char* name, const char* help, Work work) {
     auto* sub = parent->add_subcommand(name, help);
     sub->fallthrough();
-    sub->callback([&i, work = std::move(work)] { i.work = work; });
+    sub->callback([&i, sub, work = std::move(work)] {
+      // Of a positional argument and an option CLI11 cannot say that one must be there.
+      if (sub->get_option_no_throw("--name") && i.wanted().empty()) throw CLI::RequiredError("NAME");
+      i.work = work;
+    });
     return sub;
   };
   const auto named = [&](CLI::App* sub, const char* what) {

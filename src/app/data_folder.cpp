@@ -49,7 +49,7 @@ Result<DataFolder> DataFolder::open(const std::string& path) {
   }
   // The database's and the guests' accounts must be able to pass through, but not to look around.
   fs::permissions(folder, fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec, failure);
-  fs::permissions(folder / "run", fs::perms::owner_all, failure);
+  for (const auto& part : {folder / "run", folder / "log"}) fs::permissions(part, fs::perms::owner_all, failure);
   return DataFolder(folder);
 }
 

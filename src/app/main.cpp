@@ -28,13 +28,19 @@ std::string read_file(const std::string& path) {
 struct SettingOptions {
   std::map<std::string, std::string> given;
 
+  /// Commands that use a server's data take every setting, as it is in the server's own surroundings, and show in their
+  /// help the few that matter to them.
   void add_to(CLI::App& command) {
+    const bool serves = command.get_name() == "serve";
+    if (!serves) command.footer("The other settings of phoenix serve are taken, too; see its help.");
     for (const auto& setting : settings_table()) {
       const std::string name(setting.name);
-      command.add_option_function<std::string>(
+      const bool matters = serves || name == "data" || name.starts_with("database-");
+      auto* option = command.add_option_function<std::string>(
           "--" + name, [this, name](const std::string& value) { given[name] = value; },
           std::string(setting.help) + " [" + std::string(setting.environment) +
               (setting.default_value.empty() ? "" : ", " + std::string(setting.default_value)) + "]");
+      if (!matters) option->group("");
     }
   }
   Result<Settings> load() const { return load_settings({process_environment(), given, read_file}); }

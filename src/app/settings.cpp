@@ -223,6 +223,11 @@ Result<Settings> load_settings(const SettingSources& sources) {
   if (sources.read_file) {
     const std::string path = data + "/phoenix.conf";
     PHX_CHECK(assign_file(settings, sources.read_file(path), path));
+    if (!settings.data.empty() && settings.data != data)
+      return invalid_argument("settings.bad_value", "data",
+                              path +
+                                  " names another data folder; it is read because of where it lies, so say --data "
+                                  "or PHOENIX_DATA instead.");
   }
   for (const auto& setting : kTable)
     if (const auto set = sources.environment.find(std::string(setting.environment)); set != sources.environment.end())

@@ -37,6 +37,11 @@ TEST(Settings, ABadValueIsNamed) {
   EXPECT_EQ(load_settings(sources({{"PHOENIX_ACCELERATOR", "magic"}})).error().field(), "accelerator");
 }
 
+TEST(Settings, TheFileCannotNameAnotherFolderThanTheOneItLiesIn) {
+  EXPECT_EQ(load_settings(sources({}, {}, "data = /srv/other\n")).error().field(), "data");
+  EXPECT_TRUE(load_settings(sources({}, {}, "data = /srv/phoenix\n")));
+}
+
 TEST(Settings, ThePublicUrlIsAnOrigin) {
   for (const char* good : {"https://cloud.example.org", "http://10.0.0.1:4000", "https://[2001:db8::1]:8443"})
     EXPECT_TRUE(load_settings(sources({{"PHOENIX_PUBLIC_URL", good}}))) << good;

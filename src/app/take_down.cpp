@@ -94,7 +94,7 @@ Status take_down(const Settings& settings) {
   }
   // What goes wrong with one part does not keep the others running; the first failure is the answer.
   const auto guests = end_guests(settings);
-  if (guests && *guests > 0) std::cout << *guests << " guests stopped\n";
+  if (guests && *guests > 0) std::cout << *guests << (*guests == 1 ? " guest" : " guests") << " stopped\n";
   const Status marked = folder.mark_taken_down();
   if (settings.database_url.empty() && has_database(folder)) {
     pg::EmbeddedCluster cluster(cluster_options(settings));

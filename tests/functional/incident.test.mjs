@@ -164,6 +164,12 @@ test('by hand: declared once, moved by the rules, with reasons', async () => {
   assert.equal((await harsher({ reason: 'Everybody is affected.' })).updateIncident.incident.severity, 'P0');
   const guestless = await refusal(restart());
   assert.equal(guestless.reason, 'incident.no_guest');
+  // Longer than a page: the terminal shows the whole timeline.
+  const id = declared.id;
+  for (let i = 0; i < 201; ++i)
+    await world.graphql('mutation($id: ID!, $body: String!) { addIncidentNote(id: $id, body: $body) { incident { id } } }', { id, body: `note ${i}` }, { tenant: 'acme' });
+  const { timeline } = await world.ctlJson('incident', '--tenant', 'acme', 'show', declared.reference);
+  assert.deepEqual(timeline.nodes.map((line) => line.body).filter((body) => body.startsWith('note ')), Array.from({ length: 201 }, (_, i) => `note ${i}`));
   await world.ctlJson('incident', '--tenant', 'acme', 'resolve', declared.reference, '--note', 'Over.');
   const wrong = await world.ctlFails('incident', '--tenant', 'acme', 'status', declared.reference, '--to', 'MONITORING');
   assert.equal(wrong.reason, 'incident.illegal_transition');

@@ -86,6 +86,13 @@ test('a command line that is not understood names what is wrong with it', async 
   assert.equal(option.code, 2);
   assert.equal(errorOf(option).reason, 'usage.wrong');
   assert.match(errorOf(option).message, /--nope/);
+  const nameless = await run(['ctl', '--output=json', 'vm', 'show']);
+  assert.equal(nameless.code, 2);
+  assert.match(errorOf(nameless).message, /NAME is required/);
+  // A command that uses a server's data takes every setting, and shows those that matter to it.
+  const down = await run(['down', '--help']);
+  assert.match(down.stdout, /--data/);
+  assert.doesNotMatch(down.stdout, /--listen/);
   const help = await run(['ctl', '--help']);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /incident/);
