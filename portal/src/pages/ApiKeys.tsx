@@ -12,13 +12,12 @@ import { dateTime, duration, now, useNow } from "../lib/time";
 import type { KeySearch } from "../router";
 import { usePageKeys } from "../shell/keys";
 import { KeyMark, When } from "../ui/badges";
-import { PageTitle } from "../ui/PageTitle";
 import { Button } from "../ui/Button";
 import { DataGrid, type Column } from "../ui/DataGrid";
 import type { Action } from "../ui/Menu";
 import { Empty } from "../ui/States";
 import { hasEnded, keyState, type Key } from "./apiKeys.logic";
-import styles from "./pages.module.css";
+import { ListHead } from "./ListHead";
 import ui from "../ui/ui.module.css";
 
 const CreateKeyDialog = lazy(async () => ({ default: (await import("./KeyDialogs")).CreateKeyDialog }));
@@ -106,17 +105,12 @@ function Keys() {
 
   return (
     <>
-      <div className={styles.head}>
-        <PageTitle>API keys</PageTitle>
-        <span className={styles.sub} data-testid="total">
-          {list.state.phase === "ready" && list.state.total}
-        </span>
-        <span className={styles.spring} />
+      <ListHead title="API keys" total={list.state.phase === "ready" && list.state.total}>
         <Button tone="primary" onPress={open}>
           <Plus aria-hidden />
           Create key
         </Button>
-      </div>
+      </ListHead>
       <DataGrid
         label="API keys"
         name="keys"

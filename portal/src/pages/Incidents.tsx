@@ -7,12 +7,12 @@ import { useConnection, useDenied, useGo, useLiveList, useScope, useSetSearch } 
 import type { IncidentSearch } from "../router";
 import { usePageKeys } from "../shell/keys";
 import { IncidentStatusMark, SeverityBadge, SlaClock, When, incidentStatuses } from "../ui/badges";
-import { PageTitle } from "../ui/PageTitle";
 import { Button } from "../ui/Button";
 import { DataGrid, type Column } from "../ui/DataGrid";
 import { Go } from "../ui/Go";
 import { Empty } from "../ui/States";
 import { incidentAddress, severities, useAcknowledge, type Incident } from "./incidentActs";
+import { ListHead } from "./ListHead";
 import styles from "./pages.module.css";
 import ui from "../ui/ui.module.css";
 
@@ -111,17 +111,12 @@ export function IncidentsPage() {
 
   return (
     <>
-      <div className={styles.head}>
-        <PageTitle>Incidents</PageTitle>
-        <span className={styles.sub} data-testid="total">
-          {list.state.phase === "ready" && `${list.state.total} ${status === "all" ? "in all" : status ? incidentStatuses[status].word.toLowerCase() : "open"}`}
-        </span>
-        <span className={styles.spring} />
+      <ListHead title="Incidents" total={list.state.phase === "ready" && `${list.state.total} ${status === "all" ? "in all" : status ? incidentStatuses[status].word.toLowerCase() : "open"}`}>
         <Button tone="primary" denied={denied} onPress={declare}>
           <Siren aria-hidden />
           Declare incident
         </Button>
-      </div>
+      </ListHead>
       <div className={styles.filters}>
         <div className={styles.chips} role="group" aria-label="Status">
           {statusChoices.map(({ id, label }) => (

@@ -9,12 +9,12 @@ import { useDebounced } from "../lib/useDebounced";
 import type { MachineSearch } from "../router";
 import { usePageKeys } from "../shell/keys";
 import { MachineState, When, machineStates } from "../ui/badges";
-import { PageTitle } from "../ui/PageTitle";
 import { Button } from "../ui/Button";
 import { DataGrid, type Column } from "../ui/DataGrid";
 import { Go } from "../ui/Go";
 import { Empty } from "../ui/States";
 import { machineAddress, requested, useMachineActs, type Machine } from "./machineActs";
+import { ListHead } from "./ListHead";
 import styles from "./pages.module.css";
 import ui from "../ui/ui.module.css";
 
@@ -110,19 +110,14 @@ export function MachinesPage() {
 
   return (
     <>
-      <div className={styles.head}>
-        <PageTitle>Virtual machines</PageTitle>
-        <span className={styles.sub} data-testid="total">
-          {list.state.phase === "ready" && `${list.state.total}${filtered ? " match" : ""}`}
-        </span>
-        <span className={styles.spring} />
+      <ListHead title="Virtual machines" total={list.state.phase === "ready" && `${list.state.total}${filtered ? " match" : ""}`}>
         {tenant && (
           <Button tone="primary" denied={denied} onPress={() => go(`${base}/virtual-machines/new`)}>
             <Plus aria-hidden />
             Create virtual machine
           </Button>
         )}
-      </div>
+      </ListHead>
       <div className={styles.filters}>
         <input
           data-filter

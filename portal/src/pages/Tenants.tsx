@@ -8,10 +8,10 @@ import { useDebounced } from "../lib/useDebounced";
 import type { TenantSearchParams } from "../router";
 import { usePageKeys } from "../shell/keys";
 import { Copyable, TenantStatusMark, When } from "../ui/badges";
-import { PageTitle } from "../ui/PageTitle";
 import { Button } from "../ui/Button";
 import { DataGrid, type Column } from "../ui/DataGrid";
 import { Empty } from "../ui/States";
+import { ListHead } from "./ListHead";
 import styles from "./pages.module.css";
 import ui from "../ui/ui.module.css";
 
@@ -69,17 +69,12 @@ export function TenantsPage() {
 
   return (
     <>
-      <div className={styles.head}>
-        <PageTitle>Tenants</PageTitle>
-        <span className={styles.sub} data-testid="total">
-          {list.state.phase === "ready" && list.state.total}
-        </span>
-        <span className={styles.spring} />
+      <ListHead title="Tenants" total={list.state.phase === "ready" && list.state.total}>
         <Button tone="primary" onPress={create}>
           <Plus aria-hidden />
           Create tenant
         </Button>
-      </div>
+      </ListHead>
       <div className={styles.filters}>
         <input
           data-filter
