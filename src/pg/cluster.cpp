@@ -220,7 +220,8 @@ Status EmbeddedCluster::lock_folder() {
   if (failed)
     return failure("cluster.init_failed", fmt::format("Cannot create {}: {}.", folder.string(), failed.message()));
   const auto path = folder / kLockName;
-  if (!fs::exists(path) && !fs::is_empty(folder))
+  // Emptiness is asked first: whoever starts beside us writes the lock before anything else.
+  if (!fs::is_empty(folder) && !fs::exists(path))
     return Error(failure("cluster.foreign_folder",
                          fmt::format("{} holds something that is not a Phoenix database.", folder.string())))
         .with_next_action("Name an empty or new folder.");

@@ -1,5 +1,6 @@
 #include "pg/cluster.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <fstream>
+#include <latch>
 #include <thread>
 
 #include "base/task_scope.hpp"
@@ -112,6 +114,25 @@ TEST(Cluster, TwoStartsAtOnceLeaveOneWorkingCluster) {
   auto& winner = first ? one : two;
   EXPECT_EQ(ask(winner, "select 1"), "1");
   ASSERT_TRUE(winner.stop());
+}
+
+TEST(Cluster, TwoAtOnceInANewFolderDoNotTakeEachOtherForStrangers) {
+  for (int round = 0; round < 200; ++round) {
+    const auto options = options_for(fmt::format("new-{}", round));
+    EmbeddedCluster one(options), two(options);
+    Result<bool> first = true, second = true;
+    {
+      std::latch together(2);
+      const auto halt = [&](EmbeddedCluster& cluster, Result<bool>& out) {
+        together.arrive_and_wait();
+        out = cluster.halt();
+      };
+      std::jthread a(halt, std::ref(one), std::ref(first));
+      std::jthread b(halt, std::ref(two), std::ref(second));
+    }
+    for (const auto* halted : {&first, &second})
+      if (!*halted) ASSERT_EQ(halted->error().reason(), "cluster.locked") << "round " << round;
+  }
 }
 
 TEST(Cluster, LiveServerIsAdopted) {
