@@ -102,5 +102,38 @@ TEST_F(ProductSchema, ListsWalkTheTenantsIndex) {
   }
 }
 
+/// Sites belong to nobody, and many tenants have resources in each: a tenant's page of one site walks the index led by
+/// tenant and site, and reads nobody else's rows; so do the operations of each resource.
+TEST_F(ProductSchema, SitesListTheTenantsOwnResources) {
+  db.exec(R"(
+    insert into phoenix.sites (id, name, region)
+      select ('00000000-0000-7000-8000-3' || lpad(n::text, 11, '0'))::uuid, 'site-' || n, 'r' from generate_series(1, 10) n;
+    insert into phoenix.images (id, name, format, sha256, size_mib, size_bytes, virtual_bytes, min_memory_mib, min_disk_gib)
+      values ('00000000-0000-7000-8000-000000000002', 'plan', 'raw', repeat('0', 64), 1, 1, 1, 64, 1);
+    insert into phoenix.tenants (id, name, display_name)
+      select ('00000000-0000-7000-8000-1' || lpad(n::text, 11, '0'))::uuid, 'tenant-' || n, 'x' from generate_series(1, 20) n;
+    insert into phoenix.virtual_machines (id, tenant_id, name, image_id, site_id, vcpus, memory_mib, disk_gib,
+                                          desired_state, state, state_since, created_by, created_at)
+      select gen_random_uuid(), ('00000000-0000-7000-8000-1' || lpad((1 + n % 20)::text, 11, '0'))::uuid, 'vm-' || n,
+             '00000000-0000-7000-8000-000000000002',
+             ('00000000-0000-7000-8000-3' || lpad((1 + n / 20 % 10)::text, 11, '0'))::uuid, 1, 128, 1, 'RUNNING',
+             'RUNNING', phoenix.now(), 'x', phoenix.now() from generate_series(1, 20000) n;
+    insert into phoenix.operations (id, tenant_id, kind, state, object_type, object_id, object_name, step, requested_by,
+                                    work_queue, work_key, time_allowed, deadline_at, created_at)
+      select gen_random_uuid(), tenant_id, 'vm.create', 'PENDING', 'VirtualMachine', id, name, 'x', 'x', 'x', name,
+             interval '1 hour', phoenix.now(), phoenix.now() from phoenix.virtual_machines;
+    analyze)");
+  const std::string plan = explain(
+      "{ sites(first: 5) { nodes { id resources(first: 20) { nodes { id name operations(first: 5) { nodes { id kind } "
+      "} } "
+      "} } } }",
+      *Uuid::parse("00000000-0000-7000-8000-100000000005"));
+  EXPECT_THAT(plan, ::testing::HasSubstr("virtual_machines_tenant_site")) << plan;
+  // Either index led by the object serves; those of a machine are a handful, sorted by id.
+  EXPECT_THAT(plan, ::testing::ContainsRegex("on operations t2 [^\n]*\n *Index Cond: [^\n]*object_id = t1.id")) << plan;
+  EXPECT_THAT(plan, ::testing::Not(::testing::HasSubstr("Seq Scan on virtual_machines"))) << plan;
+  EXPECT_THAT(plan, ::testing::Not(::testing::HasSubstr("Rows Removed"))) << plan;
+}
+
 }  // namespace
 }  // namespace phx::app

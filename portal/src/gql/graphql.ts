@@ -1006,10 +1006,20 @@ export type Resource = {
   id: Scalars['ID']['output'];
   metadata?: Maybe<Scalars['JSON']['output']>;
   name: Scalars['String']['output'];
+  operations: OperationConnection;
   site: Site;
   status: ResourceStatus;
   type: ResourceType;
   updatedAt: Scalars['DateTime']['output'];
+};
+
+
+export type ResourceOperationsArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<OperationFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<OperationOrder>;
 };
 
 export type ResourceConnection = {
@@ -1136,8 +1146,18 @@ export type Site = {
   id: Scalars['ID']['output'];
   name: Scalars['String']['output'];
   region: Scalars['String']['output'];
+  resources: ResourceConnection;
   status: SiteStatus;
   updatedAt: Scalars['DateTime']['output'];
+};
+
+
+export type SiteResourcesArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<ResourceFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<ResourceOrder>;
 };
 
 export type SiteConnection = {
