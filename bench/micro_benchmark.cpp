@@ -8,9 +8,10 @@
 #include <stdexcept>
 
 #include "api/compiler.hpp"
-#include "api/service.hpp"
+#include "api/plan_cache.hpp"
 #include "api/testing/fleet_sdl.hpp"
 #include "base/clock.hpp"
+#include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/uuid.hpp"
 #include "graphql/parser.hpp"
@@ -68,7 +69,8 @@ void prepare_and_compile(benchmark::State& state) {
 BENCHMARK(prepare_and_compile);
 
 void cached_document(benchmark::State& state) {
-  api::DocumentCache cache(world().schema->schema(), {}, 100, 16 * 1024);
+  Metrics metrics;
+  api::DocumentCache cache(world().schema->schema(), {.max_entries = 100}, metrics);
   for (auto _ : state) benchmark::DoNotOptimize(cache.find(kList));
 }
 BENCHMARK(cached_document);

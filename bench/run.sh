@@ -8,7 +8,7 @@
 #   vm_list   a page of machines through the server beside pgbench on the same statement
 #   resources 20 of 100,000 resources in 200 tenants beside pgbench, with CPU; writes bench/results/
 #   peers     the same list beside mercurius, Apollo Server, GraphQL Yoga and PostGraphile; one client, too
-#   nested    incidents, their alerts, the machines' operations in one request, beside the same peers
+#   nested    sites, their resources, the operations of each in one request, beside the same peers
 #   deep_pages  a page 95,000 rows deep beside the first one, in every order
 #   open_loop latency at 70 % of what the server bears, requests due at fixed times
 #   events    transactions with an event beside the same without, native and with a slow disk

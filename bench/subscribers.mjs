@@ -3,11 +3,14 @@
 // subscribers_client.cpp, which does as little as it can, and its CPU is shown beside the server's.
 //
 //   SUBSCRIBERS (10000)  CHANGES (9)  CLIENTS (1) processes that they are spread over
+//
+// The ratios written are of the goals: 10 KiB a socket, 250 ms until all have a change.
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { cpuOf, inWorld, median, table } from './common.mjs';
+import { cpuOf, inWorld, median, table, writeResults } from './common.mjs';
 
 const subscribers = Number(process.env.SUBSCRIBERS ?? 10_000);
 const changes = Number(process.env.CHANGES ?? 9);
@@ -36,7 +39,10 @@ function swarm(world, count) {
   };
 }
 
+const goals = { kib: 10, ms: 250 };
+
 await inWorld({ settings: { 'max-connections': subscribers + 100 } }, async (world) => {
+  const load = os.loadavg()[0];
   await world.createTenant('bench');
   const declare = () => world.graphql('mutation { declareIncident(input: { title: "A change", severity: P3 }) { incident { id } } }', {}, { tenant: 'bench' });
   for (let i = 0; i < 20; ++i) await declare();
@@ -65,8 +71,12 @@ await inWorld({ settings: { 'max-connections': subscribers + 100 } }, async (wor
     clients.push(pages.reduce((sum, [, , ms]) => sum + Number(ms), 0));
   }
   const after = (memory(world.serving.pid) - before) / subscribers;
+  const perChange = (await statements(world) - read) / changes;
   table(['subscribers', 'client processes', 'KiB each', 'after the changes', 'opened in s', 'server CPU s', 'change to all, ms', 'least', 'most', 'server CPU ms', 'clients CPU ms', 'statements a change'],
         [[subscribers, processes, each.toFixed(1), after.toFixed(1), opened.toFixed(1), openingCpu.toFixed(1), median(delivered).toFixed(0), Math.min(...delivered).toFixed(0), Math.max(...delivered).toFixed(0),
-          median(server).toFixed(0), median(clients).toFixed(0), ((await statements(world) - read) / changes).toFixed(1)]]);
+          median(server).toFixed(0), median(clients).toFixed(0), perChange.toFixed(1)]]);
   for (const one of [first, ...swarms]) one.end();
+  writeResults('subscribers', { query, subscribers, client_processes: processes, load_average_before: load, kib_each: each, kib_each_after: after, opened_s: opened,
+                                opening_server_cpu_s: openingCpu, delivered_ms: delivered, server_cpu_ms: server, clients_cpu_ms: clients, statements_a_change: perChange },
+               { subscribers_kib: after / goals.kib, subscribers_ms: median(delivered) / goals.ms });
 });

@@ -33,9 +33,10 @@ export const resources = (tenant, first, status) => inTenant(tenant, async (clie
     : rows(client, 'all', 'select id, name, type, status, site_id from phoenix.resources order by id limit $1', [first])),
 }));
 
-export const incidents = (tenant, first) => inTenant(tenant, async (client) => ({
-  nodes: await rows(client, 'incidents', 'select id, reference, title, severity from phoenix.incidents order by id limit $1', [first]),
-}));
+// Sites belong to nobody: no row-level security, so no transaction either.
+export const sites = async (first) => ({
+  nodes: await rows(pool, 'all sites', 'select id, name, region from phoenix.sites order by id limit $1', [first]),
+});
 
 // --- batches: one statement for all keys, answers in the order of the keys
 
@@ -43,10 +44,7 @@ const byId = (found, ids) => {
   const index = new Map(found.map((row) => [row.id, row]));
   return ids.map((id) => index.get(id));
 };
-// Sites belong to nobody: no row-level security, so no transaction either.
 export const sitesById = async (ids) => byId(await rows(pool, 'sites', 'select id, name, region from phoenix.sites where id = any($1)', [ids]), ids);
-export const machinesById = async (tenant, ids) => byId(await inTenant(tenant, (client) =>
-  rows(client, 'machines', 'select id, name from phoenix.virtual_machines where id = any($1)', [ids])), ids);
 
 /// Keys are {id, first}: the first rows under each id.
 async function pages(tenant, name, text, keys) {
@@ -55,11 +53,11 @@ async function pages(tenant, name, text, keys) {
   for (const { place, ...row } of found) out[place - 1].nodes.push(row);
   return out;
 }
-export const alertsOfIncidents = (tenant, keys) => pages(tenant, 'alerts', `
-  select k.place::int, a.* from unnest($1::uuid[], $2::int[]) with ordinality k (id, first, place)
-   cross join lateral (select id, name, status, virtual_machine_id from phoenix.alerts where incident_id = k.id order by id limit k.first) a
-   order by k.place, a.id`, keys);
-export const operationsOfMachines = (tenant, keys) => pages(tenant, 'operations', `
+export const resourcesOfSites = (tenant, keys) => pages(tenant, 'resources', `
+  select k.place::int, r.* from unnest($1::uuid[], $2::int[]) with ordinality k (id, first, place)
+   cross join lateral (select id, name, status from phoenix.resources where site_id = k.id order by id limit k.first) r
+   order by k.place, r.id`, keys);
+export const operationsOfResources = (tenant, keys) => pages(tenant, 'operations', `
   select k.place::int, o.* from unnest($1::uuid[], $2::int[]) with ordinality k (id, first, place)
    cross join lateral (select id, kind, state, progress from phoenix.operations where object_id = k.id order by id limit k.first) o
    order by k.place, o.id`, keys);
@@ -67,8 +65,7 @@ export const operationsOfMachines = (tenant, keys) => pages(tenant, 'operations'
 /// For servers without loaders of their own: new ones for each request.
 export function loaders(tenant) {
   const paged = (batch) => new DataLoader((keys) => batch(tenant, keys), { cacheKeyFn: ({ id, first }) => `${id} ${first}` });
-  return { site: new DataLoader(sitesById), machine: new DataLoader((ids) => machinesById(tenant, ids)),
-           alerts: paged(alertsOfIncidents), operations: paged(operationsOfMachines) };
+  return { site: new DataLoader(sitesById), resources: paged(resourcesOfSites), operations: paged(operationsOfResources) };
 }
 
 /// What bench/peers/servers.mjs waits for.

@@ -1,25 +1,23 @@
 // mercurius on Fastify, with JIT and its own loaders.
 import Fastify from 'fastify';
 import mercurius from 'mercurius';
-import { alertsOfIncidents, listening, machinesById, operationsOfMachines, sitesById, tenantOf } from './data.mjs';
+import { listening, operationsOfResources, resourcesOfSites, sitesById, tenantOf } from './data.mjs';
 import { roots, typeDefs } from './schema.mjs';
 
 const keys = (queries) => queries.map(({ obj, params }) => ({ id: obj.id, first: params.first }));
-/// To-one relations: each target is read once.
-async function targets(queries, key, load) {
-  const ids = [...new Set(queries.map(({ obj }) => obj[key]).filter(Boolean))];
-  const found = new Map((await load(ids)).map((row, i) => [ids[i], row]));
-  return queries.map(({ obj }) => found.get(obj[key]) ?? null);
+/// To-one: each target is read once.
+async function sitesOf(queries) {
+  const ids = [...new Set(queries.map(({ obj }) => obj.site_id))];
+  const found = new Map((await sitesById(ids)).map((row, i) => [ids[i], row]));
+  return queries.map(({ obj }) => found.get(obj.site_id));
 }
 const app = Fastify();
 await app.register(mercurius, {
   schema: typeDefs,
   resolvers: { Query: roots },
   loaders: {
-    Resource: { site: (queries) => targets(queries, 'site_id', sitesById) },
-    Incident: { alerts: (queries, { tenant }) => alertsOfIncidents(tenant, keys(queries)) },
-    Alert: { virtualMachine: (queries, { tenant }) => targets(queries, 'virtual_machine_id', (ids) => machinesById(tenant, ids)) },
-    VirtualMachine: { operations: (queries, { tenant }) => operationsOfMachines(tenant, keys(queries)) },
+    Site: { resources: (queries, { tenant }) => resourcesOfSites(tenant, keys(queries)) },
+    Resource: { site: sitesOf, operations: (queries, { tenant }) => operationsOfResources(tenant, keys(queries)) },
   },
   context: (request) => ({ tenant: tenantOf(request.headers.authorization) }),
   jit: 1,

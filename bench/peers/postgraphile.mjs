@@ -24,11 +24,9 @@ const preset = {
       version: 1,
       config: {
         class: {
-          'phoenix.resources': { tags: { primaryKey: 'id', foreignKey: '(site_id) references phoenix.sites (id)|@fieldName site' },
+          'phoenix.resources': { tags: { primaryKey: 'id', foreignKey: '(site_id) references phoenix.sites (id)|@fieldName site|@foreignFieldName resources' },
                                  attribute: { status: { tags: { behavior: '+filterBy' } } } },
-          'phoenix.alerts': { tags: { foreignKey: ['(incident_id) references phoenix.incidents (id)|@foreignFieldName alerts|@fieldName incident',
-                                                   '(virtual_machine_id) references phoenix.virtual_machines (id)|@fieldName virtualMachine|@foreignFieldName alerts'] } },
-          'phoenix.operations': { tags: { foreignKey: '(object_id) references phoenix.virtual_machines (id)|@foreignFieldName operations|@fieldName machine' } },
+          'phoenix.operations': { tags: { foreignKey: '(object_id) references phoenix.resources (id)|@fieldName resource|@foreignFieldName operations' } },
         },
       },
     }),
