@@ -24,4 +24,14 @@ void add_request_extensions(graphql::GraphqlError& error, std::string_view reaso
   if (!error.rule.empty()) error.extensions["rule"] = error.rule;
 }
 
+Error platform_scope_required() {
+  return Error(Code::kFailedPrecondition, "scope.platform_required", "This is not done inside of a tenant.")
+      .with_next_action("Repeat the request without choosing a tenant.");
+}
+
+Error tenant_scope_required() {
+  return Error(Code::kFailedPrecondition, "scope.tenant_required", "This is done inside of a tenant.")
+      .with_next_action("Choose the tenant (header X-Phoenix-Tenant) and repeat the request.");
+}
+
 }  // namespace phx::api

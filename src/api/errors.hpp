@@ -14,4 +14,9 @@ graphql::GraphqlError to_graphql_error(const Error& error, std::string_view requ
 /// Adds code VALIDATION_ERROR, the reason and the request id to an error of the language itself.
 void add_request_extensions(graphql::GraphqlError& error, std::string_view reason, std::string_view request_id);
 
+/// kFailedPrecondition "scope.platform_required": a mutation of what is no tenant's, within a tenant.
+Error platform_scope_required();
+/// kFailedPrecondition "scope.tenant_required": the other way round.
+Error tenant_scope_required();
+
 }  // namespace phx::api

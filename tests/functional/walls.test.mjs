@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Live, RawConnection, World, openConsole, patience, refusal, until, upgradeStatus } from './harness.mjs';
+import { SchemaWalk, account, kPassword, named, needed, populate } from './schema-walk.mjs';
 
-const kPassword = 'correct horse battery staple';
 // Everything of tenant A carries this word, and nothing else does.
 const kMark = 'zebra';
 // What belongs to nobody: both tenants see the same.
@@ -12,96 +12,28 @@ const kShared = new Set(['Image', 'Site']);
 
 let world;
 let beginning;  // of the log, before there were tenants
-let schema;   // type name → introspected type
+let schema;
 let secrets;  // every id and marked text of tenant A, by type
 const a = {};
 const b = {};
 
-async function account(name, tenant, role) {
-  const email = `${name}@${tenant.name}.example`;
-  const { userId } = (await world.graphql('mutation($i: CreateUserInput!) { createUser(input: $i) { userId } }',
-                                          { i: { email, name: `${name} ${tenant.name}`, password: kPassword } })).createUser;
-  await world.graphql('mutation($u: ID!, $r: Role!) { addUserToTenant(userId: $u, role: $r) { membership { id role } } }', { u: userId, r: role }, { tenant: tenant.name });
-  const response = await fetch(`${world.url}/auth/login`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email, password: kPassword }) });
-  assert.equal(response.status, 200, await response.text());
-  const cookie = response.headers.get('set-cookie');
-  assert.match(cookie, /^phoenix_session=[^;]+; Path=\/; HttpOnly; SameSite=Strict/);
-  return { userId, email, cookie: cookie.split(';')[0] };
-}
-
-async function populate(side, name) {
-  side.tenant = await world.createTenant(name);
-  const options = { tenant: name };
-  side.machine = await world.createMachine(name, `${name}-vm`);
-  // Booted is a fact of its own that arrives later; what is compared before and after has to stand still.
-  await until('the guest to have booted', async () => (await world.machine(name, side.machine.id)).bootedAt);
-  side.incident = (await world.graphql('mutation($i: DeclareIncidentInput!) { declareIncident(input: $i) { incident { id } } }',
-    { i: { title: `${name} is on fire`, severity: 'P2', impact: `${name} burns`, virtualMachineId: side.machine.id, correlationKey: 'same' } }, options)).declareIncident.incident.id;
-  await world.graphql('mutation($id: ID!) { addIncidentNote(id: $id, body: "NOTE") { incident { id } } }'.replace('NOTE', `${name} note`), { id: side.incident }, options);
-  const alert = { status: 'firing', labels: { alertname: `${name}Alert`, vm: side.machine.id }, annotations: { summary: `${name} alert` }, startsAt: '2026-01-01T00:00:00Z' };
-  const sent = await fetch(`${world.url}/webhooks/alertmanager?tenant=${name}`, { method: 'POST', headers: world.headers(), body: JSON.stringify({ version: '4', alerts: [alert] }) });
-  assert.equal(sent.status, 200, await sent.text());
-  side.program = (await world.graphql('mutation($i: CreateServiceAccountInput!) { createServiceAccount(input: $i) { serviceAccount { id } } }',
-    { i: { name: `${name}-program`, role: 'TENANT_ADMIN' } }, options)).createServiceAccount.serviceAccount.id;
-  const { secret, apiKey } = (await world.graphql('mutation($i: CreateApiKeyInput!) { createApiKey(input: $i) { secret apiKey { id } } }', { i: { serviceAccountId: side.program } }, options)).createApiKey;
-  Object.assign(side, { secret, key: apiKey.id });
-  side.owner = await account('owner', side.tenant, 'TENANT_OWNER');
-  side.viewer = await account('viewer', side.tenant, 'TENANT_VIEWER');
-}
-
 before(async () => {
   world = await World.start();
   beginning = (await world.graphql('{ eventCursor }')).eventCursor;
-  await populate(a, kMark);
-  await populate(b, 'globex');
+  for (const [side, name] of [[a, kMark], [b, 'globex']]) {
+    Object.assign(side, await populate(world, name));
+    // Booted is a fact of its own that arrives later; what is compared before and after has to stand still.
+    await until('the guest to have booted', async () => (await world.machine(name, side.machine.id)).bootedAt);
+    side.owner = await account(world, 'owner', name, 'TENANT_OWNER');
+    side.viewer = await account(world, 'viewer', name, 'TENANT_VIEWER');
+  }
   b.who = { tenant: 'globex', cookie: b.owner.cookie };
   a.who = { tenant: kMark, cookie: a.owner.cookie };
-  const answer = await world.graphql(`{ __schema { types { kind name enumValues { name } inputFields { name defaultValue type { ...t } }
-    fields { name args { name defaultValue type { ...t } } type { ...t } } } } }
-    fragment t on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }`, {}, b.who);
-  schema = new Map(answer.__schema.types.map((type) => [type.name, type]));
+  schema = await SchemaWalk.of(world, b.who);
 }, { timeout: 2 * patience });
 after(() => world?.close(), { timeout: patience });
 
 // --- the walk ------------------------------------------------------------------------------------------------------
-
-const named = (type) => (type.ofType ? named(type.ofType) : type.name);
-const needed = (arg) => arg.type.kind === 'NON_NULL' && arg.defaultValue === null;
-
-/// Everything that can be selected of a type, with nested objects to a depth.
-function selection(name, depth, visited) {
-  visited?.add(name);
-  const parts = [];
-  for (const field of schema.get(name).fields) {
-    // Groups ask by what: by everything.
-    const given = field.args.filter((arg) => needed(arg) && schema.get(named(arg.type)).kind === 'ENUM');
-    if (field.args.some((arg) => needed(arg) && !given.includes(arg))) continue;
-    const target = schema.get(named(field.type));
-    if (target.kind !== 'OBJECT') {
-      parts.push(field.name);
-      continue;
-    }
-    const cheap = /(Connection|Edge|Aggregate|Group|Keys|PageInfo)$/.test(target.name);
-    if (depth <= 0 && !cheap) continue;
-    if (/Connection$/.test(target.name) && depth <= 0) continue;
-    if (/Edge$/.test(target.name)) {
-      visited?.add(target.name);
-      parts.push(`${field.name} { cursor }`);
-      continue;
-    }
-    const inner = selection(target.name, cheap ? depth : depth - 1, visited);
-    // Small pages: all lists at once would cost more than a query may.
-    const passed = given.map((arg) => `${arg.name}: [${schema.get(named(arg.type)).enumValues.map((value) => value.name).join(', ')}]`);
-    if (field.args.some((arg) => arg.name === 'first')) passed.push('first: 10');
-    if (inner) parts.push(`${field.name}${passed.length ? `(${passed.join(', ')})` : ''} ${inner}`);
-  }
-  return parts.length ? `{ ${parts.join(' ')} }` : '';
-}
-
-function* values(node) {
-  if (Array.isArray(node)) for (const item of node) yield* values(item);
-  else if (node && typeof node === 'object') for (const [key, value] of Object.entries(node)) yield* typeof value === 'object' ? values(value) : [[key, value]];
-}
 
 /// No text of an answer may hold anything of tenant A. `given`: ids of A the request itself had named.
 function assertClean(text, what) {
@@ -109,37 +41,12 @@ function assertClean(text, what) {
   for (const id of secrets) assert.ok(!text.includes(id), `${what} shows ${id} of the other tenant: ${text.slice(0, 600)}`);
 }
 
-const roots = (type) => schema.get(type).fields;
-const variablesOf = (field, given) => field.args.filter((arg) => arg.name in given || needed(arg));
-const typeText = (type) => (type.kind === 'NON_NULL' ? `${typeText(type.ofType)}!` : type.kind === 'LIST' ? `[${typeText(type.ofType)}]` : type.name);
-
-/// A document for one root field with the given arguments.
-function document(kind, field, given, depth, visited) {
-  const args = variablesOf(field, given);
-  const declared = args.length ? `(${args.map((arg) => `$${arg.name}: ${typeText(arg.type)}`).join(', ')})` : '';
-  const all = args.map((arg) => `${arg.name}: $${arg.name}`);
-  if (!('first' in given) && field.args.some((arg) => arg.name === 'first')) all.push('first: 10');
-  const passed = all.length ? `(${all.join(', ')})` : '';
-  const target = schema.get(named(field.type));
-  return `${kind}${declared} { ${field.name}${passed} ${target.kind === 'OBJECT' ? selection(target.name, depth, visited) : ''} }`;
-}
-
-/// A value for an argument: ids are the given one, the rest is well-formed and harmless.
-function sample(type, id, name = '') {
-  if (type.kind === 'NON_NULL') return sample(type.ofType, id, name);
-  if (type.kind === 'LIST') return [];
-  const target = schema.get(type.name);
-  if (target.kind === 'INPUT_OBJECT') return Object.fromEntries(target.inputFields.filter((f) => needed(f) || /Id$/.test(f.name)).map((f) => [f.name, sample(f.type, id, f.name)]));
-  return { ID: id, Int: 1, Float: 1, Boolean: true, Role: 'TENANT_MEMBER', Severity: 'P3', IncidentStatus: 'IDENTIFIED', TenantTier: 'FREE' }[type.name]
-    ?? (name === 'email' ? 'someone@example.org' : name === 'image' ? 'micro' : name === 'dimension' ? 'vcpus' : name === 'password' ? kPassword : 'thing');
-}
+const roots = (operation) => schema.roots(operation);
 
 const snapshot = (side) => world.graphql(
   `{ virtualMachines(orderBy: NAME) { totalCount nodes { id name state desiredState version } } operations { totalCount } incidents(orderBy: NUMBER) { totalCount nodes { id title status version timeline { totalCount } } }
      alerts { totalCount nodes { id version } } serviceAccounts(orderBy: NAME) { totalCount nodes { id name role } } apiKeys(orderBy: CREATED_AT) { totalCount nodes { id prefix expiresAt rotatedAt } } resources { totalCount } tenant(id: "${side.tenant.id}") { name version members { totalCount nodes { role } } quotas { nodes { dimension used maximum } } } }`,
   {}, { tenant: side.tenant.name });
-
-const visited = new Set();
 
 test('tenant A sees its own things: the walk finds them', { timeout: patience }, async () => {
   const found = new Set();
@@ -156,12 +63,12 @@ test('tenant A sees its own things: the walk finds them', { timeout: patience },
   };
   for (const field of roots('Query')) {
     if (field.args.some(needed)) continue;
-    const answer = await world.ask(document('query', field, {}, 2, visited), {}, a.who);
+    const answer = await world.ask(schema.document('query', field, {}, 2), {}, a.who);
     if (answer.data) collect(answer.data[field.name], named(field.type));
   }
   for (const field of roots('Query').filter((f) => f.args.some((arg) => arg.name === 'id')))
     for (const id of [a.tenant.id, a.machine.id, a.machine.operation, a.incident, a.program]) {
-      const answer = await world.ask(document('query', field, { id: 1 }, 3, visited), { id }, a.who);
+      const answer = await world.ask(schema.document('query', field, { id: 1 }, 3), { id }, a.who);
       if (answer.errors) assert.equal(answer.errors[0].extensions.code, 'NOT_FOUND', answer.text);
       if (answer.data?.[field.name]?.id) collect(answer.data[field.name], named(field.type));
     }
@@ -179,7 +86,7 @@ test('every list, as tenant B and as its program', { timeout: patience }, async 
   for (const field of roots('Query')) {
     if (field.args.some(needed)) continue;
     for (const who of [b.who, { token: b.secret }]) {
-      const answer = await world.ask(document('query', field, {}, 2), {}, who);
+      const answer = await world.ask(schema.document('query', field, {}, 2), {}, who);
       if (answer.errors) assert.ok(answer.errors.every((error) => ['FORBIDDEN', 'NOT_FOUND'].includes(error.extensions.code)), `${field.name}: ${answer.text}`);
       assertClean(answer.text, field.name);
     }
@@ -212,7 +119,7 @@ test('every filter, with the ids and texts of A', { timeout: patience }, async (
 test("cursors of A's pages lead B to B's things only", async () => {
   for (const field of ['virtualMachines', 'operations', 'incidents', 'alerts', 'auditLog', 'serviceAccounts', 'apiKeys']) {
     const page = (await world.graphql(`{ ${field}(first: 1) { pageInfo { endCursor } } }`, {}, a.who))[field];
-    const answer = await world.ask(`query($c: String) { ${field}(after: $c, first: 500) ${selection(named(roots('Query').find((f) => f.name === field).type), 1)} }`, { c: page.pageInfo.endCursor }, b.who);
+    const answer = await world.ask(`query($c: String) { ${field}(after: $c, first: 500) ${schema.selection(named(roots('Query').find((f) => f.name === field).type), 1)} }`, { c: page.pageInfo.endCursor }, b.who);
     assertClean(answer.text, `${field} after a foreign cursor`);
   }
 });
@@ -221,7 +128,7 @@ test('every field by id, with every id of A', { timeout: patience }, async () =>
   let asked = 0;
   for (const field of roots('Query')) {
     if (!field.args.some((arg) => arg.name === 'id')) continue;
-    const text = document('query', field, { id: 1 }, 2, visited);
+    const text = schema.document('query', field, { id: 1 }, 2);
     for (const id of secrets) {
       const answer = await world.ask(text, { id }, b.who);
       ++asked;
@@ -240,13 +147,13 @@ test('every mutation, with the ids of A: refused, and nothing changed', { timeou
   const before = await snapshot(a);
   for (const field of roots('Mutation')) {
     const ids = field.args.filter((arg) => /Id$|^id$/.test(arg.name) || (schema.get(named(arg.type)).kind === 'INPUT_OBJECT' && schema.get(named(arg.type)).inputFields.some((f) => /Id$/.test(f.name))));
-    selection(named(field.type), 1, visited);
+    schema.selection(named(field.type), 1);
     if (!ids.length) continue;
     for (const id of [a.machine.id, a.machine.operation, a.incident, a.tenant.id, a.owner.userId, a.program, a.key]) {
       // Adding a person to B's own tenant is B's right, whoever the person is.
       if (field.name === 'addUserToTenant') continue;
-      const given = Object.fromEntries(field.args.filter((arg) => needed(arg) || ids.includes(arg)).map((arg) => [arg.name, sample(arg.type, id, arg.name)]));
-      const answer = await world.ask(document('mutation', field, given, 1), given, b.who);
+      const given = Object.fromEntries(field.args.filter((arg) => needed(arg) || ids.includes(arg)).map((arg) => [arg.name, schema.sample(arg.type, id, arg.name)]));
+      const answer = await world.ask(schema.document('mutation', field, given, 1), given, b.who);
       assert.ok(answer.errors, `${field.name} with a foreign id was accepted: ${answer.text}`);
       assert.ok(['NOT_FOUND', 'FORBIDDEN', 'VALIDATION_ERROR'].includes(answer.errors[0].extensions.code), `${field.name}: ${answer.text}`);
       assertClean(answer.text, field.name);
@@ -278,14 +185,14 @@ test('every subscription of B stays silent about A', { timeout: patience }, asyn
   const streams = [];
   for (const field of roots('Subscription')) {
     if (/Connection$/.test(named(field.type))) {  // a live list: the page as it is, again and again
-      streams.push({ field, list: live.subscribe(document('subscription', field, {}, 2, visited), {}) });
+      streams.push({ field, list: live.subscribe(schema.document('subscription', field, {}, 2), {}) });
       continue;
     }
-    const text = document('subscription', field, { after: 1 }, 2, visited);
+    const text = schema.document('subscription', field, { after: 1 }, 2);
     streams.push({ field, past: live.subscribe(text, { after: beginning }), now: live.subscribe(text, { after: start }) });
     if (field.args.some((arg) => arg.name === 'id'))
       for (const id of [a.machine.id, a.incident, a.tenant.id, a.machine.operation])
-        streams.push({ field, foreign: live.subscribe(document('subscription', field, { after: 1, id: 1 }, 1), { after: beginning, id }) });
+        streams.push({ field, foreign: live.subscribe(schema.document('subscription', field, { after: 1, id: 1 }, 1), { after: beginning, id }) });
   }
   // A is busy.
   await world.graphql('mutation($id: ID!) { pauseVirtualMachine(id: $id) { operation { id } } }', { id: a.machine.id }, a.who);
@@ -321,7 +228,7 @@ test('the walk has been everywhere', () => {
     for (const field of schema.get(name).fields) reach(named(field.type));
   };
   for (const root of ['Query', 'Mutation', 'Subscription']) for (const field of roots(root)) reach(named(field.type));
-  assert.deepEqual([...reachable].filter((name) => !visited.has(name)), []);
+  assert.deepEqual([...reachable].filter((name) => !schema.visited.has(name)), []);
 });
 
 // --- doors ---------------------------------------------------------------------------------------------------------
@@ -389,8 +296,8 @@ test('a viewer looks, and changes nothing', { timeout: patience }, async () => {
   for (const field of roots('Mutation')) {
     if (field.name === 'setPassword') continue;  // one's own
     const id = /Incident/.test(field.name) ? b.incident : /Operation/.test(field.name) ? b.machine.operation : b.machine.id;
-    const given = Object.fromEntries(field.args.filter(needed).map((arg) => [arg.name, sample(arg.type, id, arg.name)]));
-    const answer = await world.ask(document('mutation', field, given, 1), given, who);
+    const given = Object.fromEntries(field.args.filter(needed).map((arg) => [arg.name, schema.sample(arg.type, id, arg.name)]));
+    const answer = await world.ask(schema.document('mutation', field, given, 1), given, who);
     assert.equal(answer.errors?.[0].extensions.code, 'FORBIDDEN', `${field.name}: ${answer.text}`);
   }
   assert.deepEqual(await snapshot(b), before);
@@ -411,7 +318,7 @@ test('a stranger sees health and nothing else', async () => {
     if (field.name === 'health') continue;
     const given = Object.fromEntries(field.args.filter(needed).map((arg) => [arg.name, a.machine.id]));
     for (const tenant of [undefined, kMark]) {
-      const error = await refusal(world.graphql(document('query', field, given, 1), given, { token: null, tenant }));
+      const error = await refusal(world.graphql(schema.document('query', field, given, 1), given, { token: null, tenant }));
       assert.equal(error.code, 'UNAUTHENTICATED', `${field.name}: ${error.text}`);
     }
   }
@@ -452,7 +359,7 @@ test('other sites cannot use the cookie', async () => {
 });
 
 test('signing out ends the session, also for what is open', { timeout: patience }, async () => {
-  const who = await account('leaver', b.tenant, 'TENANT_MEMBER');
+  const who = await account(world, 'leaver', 'globex', 'TENANT_MEMBER');
   const live = await Live.connect(world, { tenant: 'globex', token: null, headers: { cookie: who.cookie } });
   assert.ok(live.acknowledged);
   const console_ = await openConsole(world, 'globex', b.machine.id, null, { cookie: who.cookie });
@@ -466,7 +373,7 @@ test('signing out ends the session, also for what is open', { timeout: patience 
 });
 
 test('who is removed or loses the role is disconnected, consoles included', { timeout: patience }, async () => {
-  const who = await account('guest', b.tenant, 'TENANT_MEMBER');
+  const who = await account(world, 'guest', 'globex', 'TENANT_MEMBER');
   const open = async () => {
     const live = await Live.connect(world, { tenant: 'globex', token: null, headers: { cookie: who.cookie } });
     assert.ok(live.acknowledged, JSON.stringify(live.closed));

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "api/errors.hpp"
 #include "base/crash_point.hpp"
 #include "base/log.hpp"
 #include "base/plain_text.hpp"
@@ -165,6 +166,7 @@ asio::awaitable<Result<json::object>> Compute::change(api::MutationContext& cont
 }
 
 asio::awaitable<Result<json::object>> Compute::import_image(api::MutationContext& context, json::object args) {
+  if (context.request().tenant) co_return api::platform_scope_required();
   const auto& input = args.at("input").as_object();
   const std::string name = text(input, "name");
   PHX_CO_CHECK(check_machine_name(name, "input.name"));
@@ -207,6 +209,7 @@ asio::awaitable<Result<json::object>> Compute::import_image(api::MutationContext
 }
 
 asio::awaitable<Result<json::object>> Compute::delete_image(api::MutationContext& context, json::object args) {
+  if (context.request().tenant) co_return api::platform_scope_required();
   const auto id = Uuid::parse(text(args, "id"));
   auto& tx = context.tx();
   pg::Rows rows;
@@ -250,6 +253,7 @@ asio::awaitable<Result<json::value>> Compute::list_unknown(api::QueryContext& co
 }
 
 asio::awaitable<Result<json::object>> Compute::remove_unknown(api::MutationContext& context, json::object args) {
+  if (context.request().tenant) co_return api::platform_scope_required();
   const auto id = Uuid::parse(text(args, "id"));
   if (!id) co_return not_found("guest.absent", "There is no such guest on this host.").with_field("id");
   auto& tx = context.tx();

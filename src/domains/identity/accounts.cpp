@@ -4,6 +4,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "api/errors.hpp"
 #include "base/random.hpp"
 #include "domains/identity/account_rows.hpp"
 #include "domains/identity/identity.hpp"
@@ -23,8 +24,7 @@ std::string text_of(const boost::json::object& args, std::string_view key) {
 /// Accounts are the platform's: inside a tenant's walls they cannot be changed.
 Status check_platform_transaction(api::MutationContext& context) {
   if (context.tx().scope().role == pg::Role::kPlatform) return {};
-  return Error(Code::kFailedPrecondition, "scope.platform_required", "This is not done inside of a tenant.")
-      .with_next_action("Repeat the request without choosing a tenant.");
+  return api::platform_scope_required();
 }
 
 }  // namespace

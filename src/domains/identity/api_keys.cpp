@@ -6,6 +6,7 @@
 #include <boost/asio/ip/network_v6.hpp>
 #include <memory>
 
+#include "api/errors.hpp"
 #include "base/crypto.hpp"
 #include "base/random.hpp"
 #include "domains/identity/identity.hpp"
@@ -43,9 +44,7 @@ Result<Uuid> id_of(const boost::json::object& args, std::string_view field, std:
 
 /// The tenant in which a person makes or ends something.
 Result<Uuid> tenant_for_people(const api::RequestContext& request) {
-  if (!request.tenant)
-    return Error(Code::kFailedPrecondition, "scope.tenant_required", "This is done inside of a tenant.")
-        .with_next_action("Choose the tenant (header X-Phoenix-Tenant) and repeat the request.");
+  if (!request.tenant) return api::tenant_scope_required();
   // Whoever found a program's key must not be able to make more of them.
   if (request.principal.program)
     return permission_denied("api_key.person_required", "Programs make and end no keys. Sign in as a person.");

@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <optional>
 
+#include "api/errors.hpp"
 #include "base/deadline.hpp"
 #include "domains/tenancy/sql.gen.hpp"
 #include "domains/tenancy/tenant_rules.hpp"
@@ -46,14 +47,12 @@ Status check_open(const api::TenantAccess& access) {
 
 Status check_platform_transaction(api::MutationContext& context) {
   if (context.tx().scope().role == pg::Role::kPlatform) return {};
-  return Error(Code::kFailedPrecondition, "scope.platform_required", "This is not done inside of a tenant.")
-      .with_next_action("Repeat the request without choosing a tenant.");
+  return api::platform_scope_required();
 }
 
 Result<Uuid> tenant_of(const api::RequestContext& request) {
   if (request.tenant) return *request.tenant;
-  return Error(Code::kFailedPrecondition, "scope.tenant_required", "This is done inside of a tenant.")
-      .with_next_action("Choose the tenant (header X-Phoenix-Tenant) and repeat the request.");
+  return api::tenant_scope_required();
 }
 
 /// What a membership copies of a user.
