@@ -23,6 +23,8 @@ class DataFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path socket() const { return path_ / "run" / "phoenix.sock"; }
   std::filesystem::path server_key() const { return path_ / "server.key"; }
+  /// Signs the ledger's checkpoints; a file like the server's key.
+  std::filesystem::path ledger_key() const { return path_ / "ledger.key"; }
   std::filesystem::path database() const { return path_ / "postgres"; }
 
   /// True when the host has booted since the last mark_running(), or was taken down on purpose: guests that are missing

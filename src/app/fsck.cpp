@@ -9,6 +9,7 @@
 #include "base/blocking_pool.hpp"
 #include "base/metrics.hpp"
 #include "domains/compute/sql.gen.hpp"
+#include "engine/ledger/recount.hpp"
 #include "engine/quota.hpp"
 #include "pg/database.hpp"
 
@@ -24,6 +25,18 @@ asio::awaitable<Result<int>> check_quotas(pg::Database& database) {
   co_return static_cast<int>(drifts.size());
 }
 
+asio::awaitable<Result<int>> check_ledger(pg::Database& database) {
+  PHX_CO_TRY(const auto found, co_await engine::recount_ledger(database));
+  for (const auto& difference : found) std::cout << "ledger: " << difference << "\n";
+  co_return static_cast<int>(found.size());
+}
+
+asio::awaitable<Result<int>> check_all(pg::Database& database) {
+  PHX_CO_TRY(const int quotas, co_await check_quotas(database));
+  PHX_CO_TRY(const int ledger, co_await check_ledger(database));
+  co_return quotas + ledger;
+}
+
 Result<int> differences(const std::string& conninfo) {
   asio::io_context io(1);
   BlockingPool blocking(1, 16);
@@ -34,7 +47,7 @@ Result<int> differences(const std::string& conninfo) {
   std::optional<Result<int>> outcome;
   std::exception_ptr failure;
   const auto work = [&]() -> asio::awaitable<void> {
-    outcome.emplace(co_await check_quotas(database));
+    outcome.emplace(co_await check_all(database));
     co_await database.stop();
   };
   asio::co_spawn(io, work(), [&](std::exception_ptr thrown) { failure = thrown; });

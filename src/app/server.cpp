@@ -45,6 +45,7 @@
 #include "domains/tenancy/tenancy.hpp"
 #include "engine/events.hpp"
 #include "engine/idempotency.hpp"
+#include "engine/ledger/ledger.hpp"
 #include "engine/oldest_snapshot.hpp"
 #include "engine/operations.hpp"
 #include "engine/work_queue.hpp"
@@ -133,7 +134,7 @@ compute::ComputeSettings compute_settings(const Settings& settings) {
 class Server {
  public:
   Server(asio::io_context& io, const Settings& settings, DataFolder folder, pg::DatabaseOptions database_options,
-         std::string server_key, std::string base_url)
+         std::string server_key, std::string ledger_key, std::string base_url)
       : settings_(settings),
         folder_(std::move(folder)),
         io_(io),
@@ -143,6 +144,7 @@ class Server {
         database_(io.get_executor(), database_blocking_, metrics_, std::move(database_options)),
         sequencer_(io.get_executor(), database_, clock_, metrics_),
         feed_(io.get_executor(), database_, metrics_),
+        ledger_(database_, clock_, metrics_, engine::SigningKey(std::move(ledger_key))),
         worker_(io.get_executor(), database_, clock_, random_, metrics_),
         hypervisor_(io.get_executor(), blocking_, clock_, random_, qemu_options(settings)),
         tenancy_(database_, clock_, ids_, {.default_site = settings.site, .region = settings.region}),
@@ -191,6 +193,7 @@ class Server {
   pg::Database database_;
   engine::Sequencer sequencer_;
   engine::EventFeed feed_;
+  engine::LedgerSequencer ledger_;
   engine::Worker worker_;
   qemu::QemuHypervisor hypervisor_;
   tenancy::Tenancy tenancy_;
@@ -484,6 +487,7 @@ asio::awaitable<Status> Server::start(bool restored) {
   PHX_CO_CHECK(co_await feed_.start());
   background_.spawn("event feed", feed_.run());
   background_.spawn("sequencer", sequencer_.run());
+  background_.spawn("ledger", ledger_.run());
   background_.spawn("access watch", access_.run());
   background_.spawn("machine probe", machines_.probe());
   background_.spawn("overdue operations", engine::sweep_overdue_operations(database_, 1s));
@@ -558,6 +562,7 @@ Status serve(const Settings& settings) {
   PHX_TRY(DataFolder folder, DataFolder::open(settings.data));
   SystemRandom random;
   PHX_TRY(std::string server_key, identity::load_server_key(folder.server_key(), random));
+  PHX_TRY(std::string ledger_key, identity::load_server_key(folder.ledger_key(), random));
 
   std::unique_ptr<pg::EmbeddedCluster> cluster;
   pg::DatabaseOptions options;
@@ -578,7 +583,8 @@ Status serve(const Settings& settings) {
 
   const std::string base_url = settings.public_url.empty() ? "http://" + settings.listen : settings.public_url;
   asio::io_context io(1);
-  Server server(io, settings, std::move(folder), std::move(options), std::move(server_key), base_url);
+  Server server(io, settings, std::move(folder), std::move(options), std::move(server_key), std::move(ledger_key),
+                base_url);
   std::optional<Status> outcome;
   std::exception_ptr failure;
   asio::co_spawn(io, run(io, server, cluster.get(), restored), [&](std::exception_ptr thrown, Status status) {
