@@ -85,6 +85,8 @@ TEST(Walls, EachLoginMayDoOnlyWhatItMust) {
                         Expected{"event_log", "", "s", "su"}, Expected{"event_epochs", "", "s", "si"},
                         Expected{"operations", "si", "si", "si"}, Expected{"work_queue", "si", "si", "siud"},
                         Expected{"idempotency_keys", "si", "si", "sid"}, Expected{"audit_log", "si", "si", "si"},
+                        Expected{"audit_inbox", "", "", "sd"}, Expected{"audit_leaves", "", "s", "si"},
+                        Expected{"ledger_nodes", "", "s", "si"}, Expected{"ledger_checkpoints", "", "s", "si"},
                         Expected{"quotas", "s", "si", "s"}, Expected{"quota_defaults", "", "s", "s"}}) {
     EXPECT_EQ(privileges("phoenix_tenant", e.table), e.tenant) << e.table;
     EXPECT_EQ(privileges("phoenix_platform", e.table), e.platform) << e.table;
