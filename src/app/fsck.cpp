@@ -1,20 +1,18 @@
 #include "app/fsck.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <iostream>
 
 #include "app/command_errors.hpp"
 #include "app/data_folder.hpp"
-#include "base/blocking_pool.hpp"
-#include "base/metrics.hpp"
+#include "app/on_database.hpp"
 #include "domains/compute/sql.gen.hpp"
 #include "engine/ledger/recount.hpp"
 #include "engine/quota.hpp"
-#include "pg/database.hpp"
 
 namespace phx::app {
 namespace {
+
+namespace asio = boost::asio;
 
 asio::awaitable<Result<int>> check_quotas(pg::Database& database) {
   const std::vector<const pg::Statement*> sources{&sql::compute::quota_used};
@@ -38,22 +36,7 @@ asio::awaitable<Result<int>> check_all(pg::Database& database) {
 }
 
 Result<int> differences(const std::string& conninfo) {
-  asio::io_context io(1);
-  BlockingPool blocking(1, 16);
-  Metrics metrics;
-  pg::DatabaseOptions options;
-  PHX_TRY(options.endpoints, pg::Endpoints::from(conninfo));
-  pg::Database database(io.get_executor(), blocking, metrics, std::move(options));
-  std::optional<Result<int>> outcome;
-  std::exception_ptr failure;
-  const auto work = [&]() -> asio::awaitable<void> {
-    outcome.emplace(co_await check_all(database));
-    co_await database.stop();
-  };
-  asio::co_spawn(io, work(), [&](std::exception_ptr thrown) { failure = thrown; });
-  io.run();
-  if (failure) std::rethrow_exception(failure);
-  return std::move(*outcome);
+  return on_database<int>(conninfo, [](pg::Database& database) { return check_all(database); });
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "app/database_commands.hpp"
 #include "app/doctor.hpp"
 #include "app/fsck.hpp"
+#include "app/ledger_commands.hpp"
 #include "app/product_schema.hpp"
 #include "app/server.hpp"
 #include "app/settings.hpp"
@@ -127,6 +128,27 @@ int run(int argc, char** argv) {
           quiet([&](const Settings& s) { return as_exit(database_upgrade(s, to_major)); }))
       ->add_option("--to", to_major, "Major version, installed")
       ->required();
+
+  auto* ledger = app.add_subcommand("ledger", "The audit trail as a log that can be checked offline");
+  ledger->require_subcommand(1);
+  LedgerExportArguments export_arguments;
+  LedgerVerifyArguments verify_arguments;
+  command(*ledger, "key", "Print the public key that checkpoints are signed with",
+          quiet([](const Settings& s) { return as_exit(ledger_key(s)); }));
+  command(*ledger, "checkpoint", "Print the last signed checkpoint, to be kept elsewhere",
+          quiet([](const Settings& s) { return as_exit(ledger_checkpoint(s)); }));
+  auto* export_command = command(*ledger, "export", "Write the ledger to a file",
+                                 quiet([&](const Settings& s) { return as_exit(ledger_export(s, export_arguments)); }));
+  export_command->add_option("--out", export_arguments.out, "Must not exist")->required();
+  export_command->add_option("--tenant", export_arguments.tenant, "Only what is of this tenant (id or name)");
+  export_command->add_option("--since", export_arguments.since,
+                             "File with an older checkpoint to prove consistency with");
+  auto* verify_command = ledger->add_subcommand("verify", "Check an export; needs neither server nor database");
+  verify_command->add_option("FILE", verify_arguments.file, "The export")->required();
+  verify_command->add_option("--key", verify_arguments.key, "The public key that must have signed it");
+  verify_command->add_option("--since", verify_arguments.since,
+                             "File with an older checkpoint that it must begin with");
+  verify_command->callback([&] { chosen = [&] { return as_exit(ledger_verify(verify_arguments)); }; });
 
   auto* schema = app.add_subcommand("schema", "The API's schema");
   schema->require_subcommand(1);
