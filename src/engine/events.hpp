@@ -10,8 +10,8 @@
 /// **Reading.** EventFeed reads each batch once and hands it to its subscribers. A cursor is epoch and seq; a restored
 /// or promoted database begins a new epoch, since its numbers may name other events.
 ///
-/// The sequencer's transaction is also where leaves of a Merkle log belong: after the batch is numbered and before it
-/// is announced, see Sequencer::move_batch().
+/// The audit trail has a sequencer and an inbox of its own (ledger/ledger.hpp), so that neither log waits for the
+/// other one.
 ///
 /// Errors: kInvalidArgument "event.cursor_malformed"; those of pg/error.hpp.
 
