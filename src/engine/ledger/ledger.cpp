@@ -98,11 +98,10 @@ LedgerSequencer::LedgerSequencer(pg::Database& database, const Clock& clock, Met
       checkpoints_(metrics.counter("sankofa_ledger_checkpoints_total", "Checkpoints signed by this process")),
       batch_seconds_(metrics.latency("sankofa_ledger_batch_seconds", "Time to append one batch and sign for it")) {}
 
-bool LedgerSequencer::ours(const LedgerHead& head) {
-  if (ours_ && ours_->note == head.note && ours_->origin == head.origin) return true;
-  if (!head.note || !open_checkpoint(*head.note, key_.verifier(head.origin))) return false;
-  ours_ = head;
-  return true;
+bool LedgerSequencer::settled(const LedgerHead& head) {
+  if (settled_for_ != head.origin && head.note && open_checkpoint(*head.note, key_.verifier(head.origin)))
+    settled_for_ = head.origin;
+  return settled_for_ == head.origin;
 }
 
 asio::awaitable<Result<bool>> LedgerSequencer::has_work() {
@@ -117,7 +116,7 @@ asio::awaitable<Result<bool>> LedgerSequencer::has_work() {
   size_.set(static_cast<double>(head.size));
   lag_.set(oldest ? std::chrono::duration<double>(backlog.get<Instant>(0, "now") - *oldest).count() : 0);
   if (!oldest) low_water_.note(0, backlog.get<std::int64_t>(0, "xmin"), backlog.get<std::int64_t>(0, "xmax"));
-  co_return oldest || !ours(head);
+  co_return oldest || !settled(head);
 }
 
 /// The stored tree at the last checkpoint's size; it must be the one that was signed.
@@ -146,10 +145,10 @@ asio::awaitable<Result<int>> LedgerSequencer::append_batch() {
   PHX_CO_TRY(const auto answers, co_await tx.execute_batch(std::move(queries)));
   const auto head = ledger_head_from(answers[1]);
   const auto& rows = answers[2];
-  if (rows.empty() && ours(head)) co_return 0;
-  if (head.note && !ours(head))
-    log_event(LogLevel::kWarn, "ledger.other_key",
-              {{"origin", key_.verifier(head.origin).text()}, {"size", head.size}});
+  const bool had_our_say = settled(head);
+  if (rows.empty() && had_our_say) co_return 0;
+  if (head.note && !had_our_say)
+    log_event(LogLevel::kWarn, "ledger.other_key", {{"key", key_.verifier(head.origin).text()}, {"size", head.size}});
 
   PHX_CO_TRY(auto frontier, co_await frontier_at(tx, head));
   Growth growth;
@@ -171,6 +170,7 @@ asio::awaitable<Result<int>> LedgerSequencer::append_batch() {
     low_water_.note(rows.get<std::int64_t>(rows.size() - 1, "inbox_id"), rows.get<std::int64_t>(0, "xmin"),
                     rows.get<std::int64_t>(0, "xmax"));
   frontier_ = std::move(frontier);
+  settled_for_ = checkpoint.origin;
   size_.set(static_cast<double>(checkpoint.size));
   checkpoints_.add();
   batch_seconds_.observe(std::chrono::duration<double>(clock_.monotonic() - started).count());

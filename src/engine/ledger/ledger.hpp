@@ -82,14 +82,16 @@ class LedgerSequencer {
 
   /// Until cancelled; failures are logged and tried again with a growing pause. Run it in a TaskScope.
   asio::awaitable<void> run();
-  /// Appends one batch and signs a checkpoint; returns how many leaves it had. Without new leaves it signs only when
-  /// the last checkpoint is none of this key's under the present origin.
+  /// Appends one batch and signs a checkpoint; returns how many leaves it had. Without new leaves it signs once, when
+  /// the last checkpoint is none of this key's under the present origin; not again, since servers with different keys
+  /// must not answer each other for ever.
   asio::awaitable<Result<int>> append_batch();
 
  private:
   asio::awaitable<Result<bool>> has_work();
   asio::awaitable<Result<merkle::Frontier>> frontier_at(pg::Transaction& tx, LedgerHead head);
-  bool ours(const LedgerHead& head);
+  /// The last checkpoint is signed with our key, or we have had our say.
+  bool settled(const LedgerHead& head);
 
   pg::Database& database_;
   const Clock& clock_;
@@ -98,8 +100,8 @@ class LedgerSequencer {
   InboxLowWater low_water_;
   /// As of the last commit we know of; another process may have gone on.
   std::optional<merkle::Frontier> frontier_;
-  /// The head whose note was last found to be ours: a signature need not be verified at every look.
-  std::optional<LedgerHead> ours_;
+  /// The origin under which this process has found or made a checkpoint of its key.
+  std::string settled_for_;
   Gauge& size_;
   Gauge& lag_;
   Counter& checkpoints_;
