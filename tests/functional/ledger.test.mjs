@@ -2,6 +2,7 @@
 // files and databases that were tampered with, and a server that is killed while it appends.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -93,6 +94,44 @@ test('an export verifies with nothing but the file and the key', async () => {
   assert.equal(declared[0].row.outcome, 'OK');
   const again = await world.phoenix('ledger', 'export', '--out', file('all'));
   assert.equal(again.code, 1, 'an export is never written over');
+});
+
+// From the published formats alone, sharing no code with the binary: RFC 6962, C2SP signed-note, and docs/ledger.md.
+test('another program verifies the export, too', () => {
+  const hash = (...parts) => crypto.createHash('sha256').update(Buffer.concat(parts.map((part) => Buffer.from(part)))).digest();
+  const root = (leaves) => {
+    if (leaves.length === 0) return hash();
+    if (leaves.length === 1) return hash([0], leaves[0]);
+    let split = 1;
+    while (split * 2 < leaves.length) split *= 2;
+    return hash([1], root(leaves.slice(0, split)), root(leaves.slice(split)));
+  };
+  const [, name, id, encoded] = /^(.+?)\+([0-9a-f]{8})\+(.+)$/.exec(key);
+  const raw = Buffer.from(encoded, 'base64');
+  assert.equal(raw[0], 1);
+  assert.equal(hash(name, '\n', raw).subarray(0, 4).toString('hex'), id);
+  const publicKey = crypto.createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: raw.subarray(1).toString('base64url') }, format: 'jwk' });
+  const open = (note) => {
+    const end = note.lastIndexOf('\n\n');
+    const [, signer, signature] = /^— (\S+) (\S+)\n$/.exec(note.slice(end + 2));
+    const bytes = Buffer.from(signature, 'base64');
+    assert.equal(signer, name);
+    assert.equal(bytes.subarray(0, 4).toString('hex'), id);
+    assert.ok(crypto.verify(null, Buffer.from(note.slice(0, end + 1)), publicKey, bytes.subarray(4)));
+    return note.slice(0, end + 1).split('\n');
+  };
+  const text = fs.readFileSync(file('all'), 'utf8');
+  const lines = text.trimEnd().split('\n');
+  const [header, leaves, seal] = [JSON.parse(lines[0]), lines.slice(1, -1).map((line) => JSON.parse(line)), JSON.parse(lines.at(-1)).seal];
+  const [origin, size, signed] = open(header.checkpoint);
+  assert.deepEqual([origin, Number(size)], [name, leaves.length]);
+  assert.equal(root(leaves.map((leaf) => Buffer.from(leaf.canonical, 'base64'))).toString('base64'), signed);
+  for (const leaf of leaves) {
+    const commitment = hash(Buffer.from(leaf.salt, 'base64'), Buffer.from(leaf.content, 'base64'));
+    assert.deepEqual(Buffer.from(leaf.canonical, 'base64').subarray(-32), commitment);
+  }
+  const before = text.slice(0, text.length - lines.at(-1).length - 1);
+  assert.deepEqual(open(seal), [`${name}/export`, String(lines.length - 1), hash(before).toString('base64'), '']);
 });
 
 test('what was done to the file is found, with the line', async () => {
