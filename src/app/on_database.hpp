@@ -6,6 +6,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -36,6 +37,8 @@ Result<T> on_database(const std::string& conninfo, const DatabaseWork<T>& work) 
   Metrics metrics;
   pg::DatabaseOptions options;
   PHX_TRY(options.endpoints, pg::Endpoints::from(conninfo));
+  // Nobody else waits for this connection; each piece of work states how long it may take.
+  options.statement_timeout = std::chrono::minutes(10);
   pg::Database database(io.get_executor(), blocking, metrics, std::move(options));
   std::optional<Result<T>> outcome;
   std::exception_ptr failure;

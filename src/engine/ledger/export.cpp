@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kPage = 1'000;
 constexpr auto kReadLimit = 30s;
+constexpr auto kIndexesLimit = 10min;
 
 /// Fetches at once what a computation over nodes will ask for, which it finds out by letting it ask.
 asio::awaitable<Result<std::map<merkle::NodeId, std::string>>> nodes_for(
@@ -54,7 +55,7 @@ asio::awaitable<Result<std::vector<std::int64_t>>> indexes_of(pg::Database& data
   }
   PHX_CO_TRY(const auto rows, co_await database.execute(pg::Scope::worker(), sql::engine::leaf_indexes,
                                                         pg::Params::of(*tenant, static_cast<std::int64_t>(size)),
-                                                        Deadline::after(kReadLimit)));
+                                                        Deadline::after(kIndexesLimit)));
   for (const auto row : rows) out.push_back(row.get<std::int64_t>(0));
   co_return out;
 }
