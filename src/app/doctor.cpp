@@ -12,6 +12,7 @@
 #include "app/ctl_client.hpp"
 #include "app/data_folder.hpp"
 #include "app/disk.hpp"
+#include "app/ledger_health.hpp"
 #include "app/sql.gen.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
@@ -198,6 +199,23 @@ Finding check_clock(const Result<std::string>& owner) {
   return finding;
 }
 
+Finding check_ledger(const Result<std::string>& owner, const std::filesystem::path& key_file) {
+  if (!owner) return needs_database("ledger");
+  const SystemClock clock;
+  Finding finding{
+      "ledger", Outcome::kFailed, {}, {}, "Restore ledger.key from your backup, mode 0600, as the server's."};
+  const Duration start = clock.monotonic();
+  const Status status = check_ledger_health(*owner, key_file);
+  finding.latency = clock.monotonic() - start;
+  if (status) {
+    finding.outcome = Outcome::kOk;
+  } else {
+    finding.detail = status.error().message();
+    if (!status.error().next_action().empty()) finding.next_action = status.error().next_action();
+  }
+  return finding;
+}
+
 Finding check_disk(const Settings& settings) {
   const SystemClock clock;
   const std::string next = "Free space on the file system of " + settings.data + ", or give it more.";
@@ -332,8 +350,8 @@ json::object for_scripts(const Finding& finding) {
 
 int run_doctor(const Settings& settings, bool as_json) {
   // A mistyped folder is no patient.
-  if (const auto folder = DataFolder::existing(settings.data); !folder)
-    return print_error(folder.error(), as_json, true);
+  const auto folder = DataFolder::existing(settings.data);
+  if (!folder) return print_error(folder.error(), as_json, true);
   const SystemClock clock;
   const Duration start = clock.monotonic();
   // Before the server, since most of what is asked of it needs the database.
@@ -355,6 +373,7 @@ int run_doctor(const Settings& settings, bool as_json) {
   if (failure) std::rethrow_exception(failure);
   findings.push_back(check_database(owner, reached_after));
   findings.push_back(check_clock(owner));
+  findings.push_back(check_ledger(owner, folder->ledger_key()));
   findings.push_back(check_disk(settings));
 
   json::array list;

@@ -37,7 +37,7 @@ test('while all is well, the doctor finds nothing', async () => {
   const answer = await world.phoenix('doctor', '--json');
   assert.equal(answer.code, 0, answer.stdout + answer.stderr);
   const checks = JSON.parse(answer.stdout.split('\n').filter((line) => line.startsWith('{"healthy"'))[0]).checks;
-  assert.deepEqual(checks.map((check) => check.check).sort(), ['API', 'clock', 'database', 'disk', 'identity', 'portal', 'workloads']);
+  assert.deepEqual(checks.map((check) => check.check).sort(), ['API', 'clock', 'database', 'disk', 'identity', 'ledger', 'portal', 'workloads']);
   for (const check of checks) assert.equal(check.status, 'ok', JSON.stringify(check));
 });
 

@@ -1,7 +1,7 @@
 // The audit trail's ledger as an auditor meets it: checkpoints that are kept, exports that are checked without a server,
 // files and databases that were tampered with, and a server that is killed while it appends.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,10 +14,9 @@ let kept;  // the first checkpoint
 
 const file = (name) => path.join(world.base, name);
 
-function sql(text) {
-  const psql = ['/usr/lib/postgresql/15/bin/psql', '/usr/bin/psql'].find((one) => fs.existsSync(one));
-  return execFileSync(psql, ['-XAtq', '-h', path.join(world.data, 'postgres/socket'), '-U', 'phoenix_owner', '-d', 'phoenix', '-c', text], { encoding: 'utf8' }).trim();
-}
+const psql = ['/usr/lib/postgresql/15/bin/psql', '/usr/bin/psql'].find((one) => fs.existsSync(one));
+let connection;  // psql's words for the world's database
+const sql = (text) => execFileSync(psql, [...connection, '-c', text], { encoding: 'utf8' }).trim();
 
 async function ledger(...words) {
   const answer = await world.phoenix('ledger', ...words);
@@ -55,6 +54,7 @@ const edited = (from, to, change) => fs.writeFileSync(file(to), change(fs.readFi
 
 before(async () => {
   world = await World.start();
+  connection = ['-XAtq', '-h', path.join(world.data, 'postgres/socket'), '-U', 'phoenix_owner', '-d', 'phoenix'];
   await world.createTenant('acme');
   await world.createTenant('other');
   for (let i = 0; i < 3; ++i) await world.ctlJson('--tenant', 'acme', 'incident', 'declare', '--title', `Number ${i}`, '--severity', 'P3');
@@ -175,6 +175,54 @@ test('content can be erased, and everything stays proven', async () => {
   await verified('all', '--key', key);
 });
 
+async function doctor() {
+  const { code, stdout } = await world.phoenix('doctor', '--json');
+  const { checks } = JSON.parse(stdout);
+  return { code, ...checks.find(({ check }) => check === 'ledger') };
+}
+
+test('the doctor finds a ledger that is well', async () => {
+  const told = await doctor();
+  assert.deepEqual([told.code, told.status, told.detail], [0, 'ok', '']);
+});
+
+test('the doctor finds a key that others may read, and one that is not the signer', async () => {
+  const real = path.join(world.data, 'ledger.key');
+  fs.chmodSync(real, 0o644);
+  const open = await doctor();
+  assert.deepEqual([open.code, open.status], [1, 'failed']);
+  assert.match(open.detail, /mode 0600/);
+  fs.chmodSync(real, 0o600);
+  fs.renameSync(real, `${real}.away`);
+  try {
+    assert.match((await doctor()).detail, /cannot be read/);
+    fs.writeFileSync(real, crypto.randomBytes(32), { mode: 0o600 });
+    fs.chownSync(real, fs.statSync(`${real}.away`).uid, fs.statSync(`${real}.away`).gid);
+    assert.match((await doctor()).detail, /not signed with/);
+  } finally {
+    fs.renameSync(`${real}.away`, real);
+  }
+  assert.equal((await doctor()).status, 'ok');
+});
+
+test('the doctor finds a ledger that is behind', async () => {
+  const holder = spawn(psql, [...connection, '-c', 'select pg_advisory_lock(7310583927102); select pg_sleep(600)']);
+  const ended = new Promise((resolve) => holder.on('close', resolve));
+  try {
+    await until('the lock', () => sql("select count(*) from pg_stat_activity where query like '%pg_sleep(600)' and wait_event = 'PgSleep'") === '1');
+    await world.createTenant('waits');
+    sql("update phoenix.audit_inbox set at = at - interval '1 minute'");
+    const told = await doctor();
+    assert.deepEqual([told.code, told.status], [1, 'failed']);
+    assert.match(told.detail, /has waited for 1m/);
+    assert.match(told.nextAction, /ledger\.failed/);
+  } finally {
+    sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(600)' and pid <> pg_backend_pid()");
+    await ended;
+  }
+  await until('the ledger to catch up', async () => (await doctor()).status === 'ok');
+});
+
 test('fsck finds what was done to the database', async () => {
   const row = sql("select id from phoenix.audit_log where action = 'createTenant' order by at limit 1");
   sql(`update phoenix.audit_log set outcome = 'DENIED' where id = '${row}'`);
@@ -189,7 +237,8 @@ test('fsck finds what was done to the database', async () => {
 test('a server killed while it appends leaves no gap and no doubled leaf', { timeout: 2 * patience }, async () => {
   for (const point of ['engine.ledger.before_commit', 'engine.ledger.after_commit']) {
     await world.stop();
-    const dying = await world.serve({ env: { PHOENIX_CRASH_POINT: point } });
+    const dying = await world.serve({ env: { PHOENIX_CRASH_POINT: point }, ready: false });
+    await world.ready().catch(() => {});  // the server before may have left it a row to die of
     await world.createTenant(`dies-${point.split('.')[2].replace('_', '-')}`).catch(() => {});  // it may die before it answers
     assert.equal((await dying.done).signal, 'SIGKILL', point);
     assert.deepEqual(world.events('crash_point.killed').map((event) => event.name), [point]);

@@ -59,9 +59,9 @@ async function doctorNamesTheDatabase() {
   assert.match(doctor.stdout, /^FAILED\s+database .*\n\s+\S.*\n\s+next: \S/m);
   assert.match(doctor.stdout, /^FAILED\s+API .*\n\s+\/health answers 503: .*database/m);
   // What needs the database has not failed: nothing is known of it.
-  for (const check of ['workloads', 'identity', 'clock'])
+  for (const check of ['workloads', 'identity', 'clock', 'ledger'])
     assert.match(doctor.stdout, new RegExp(`^NOT CHECKED\\s+${check} .*\\n\\s+It needs the database`, 'm'));
-  assert.match(doctor.stdout, /^\d ok, \d warning, 3 failed, 3 not checked$/m);
+  assert.match(doctor.stdout, /^\d ok, \d warning, 3 failed, 4 not checked$/m);
   const health = await fetch(`${world.url}/health`, { signal: AbortSignal.timeout(30_000) });
   assert.equal(health.status, 503);
   assert.equal((await health.json()).dependencies.find((one) => one.name === 'database').status, 'failed');
@@ -124,9 +124,9 @@ test('a database that is killed and cannot start is one, too', { timeout: 3 * pa
     assert.equal(asked.code, 1);
     const { healthy, summary, checks } = JSON.parse(asked.stdout);
     assert.equal(healthy, false);
-    assert.deepEqual([summary.ok + summary.warning, summary.failed, summary.notChecked], [1, 3, 3]);
+    assert.deepEqual([summary.ok + summary.warning, summary.failed, summary.notChecked], [1, 3, 4]);
     assert.deepEqual(checks.filter((one) => one.status === 'not_checked').map(({ check, latencyMs }) => [check, latencyMs]),
-                     [['workloads', null], ['identity', null], ['clock', null]]);
+                     [['workloads', null], ['identity', null], ['clock', null], ['ledger', null]]);
   } finally {
     fs.renameSync(`${rules}.away`, rules);
   }
