@@ -57,8 +57,34 @@ revoke all on phoenix.audit_leaves, phoenix.ledger_nodes, phoenix.ledger_checkpo
 grant select on phoenix.audit_leaves, phoenix.ledger_nodes, phoenix.ledger_checkpoints to phoenix_platform;
 grant select, insert on phoenix.audit_leaves, phoenix.ledger_nodes, phoenix.ledger_checkpoints to phoenix_worker;
 
+-- While something happens there are several checkpoints a second; what is worth keeping of them is how the tree stood at
+-- a time. All of the last hour stay, then each log's last of an hour, after 30 days its last of a day. The newest of all
+-- always stays. Proofs are made of nodes and need none. A function, so that no login role may remove any other.
+create function phoenix.ledger_checkpoints_thin(at_most integer) returns bigint
+language sql security definer set search_path = phoenix, pg_catalog as $$
+  with ranked as (
+    select id, at, row_number() over (
+             partition by split_part(note, E'\n', 1),
+                          date_trunc(case when at < phoenix.now() - interval '30 days' then 'day' else 'hour' end, at, 'UTC'),
+                          at < phoenix.now() - interval '30 days'
+             order by id desc) as place
+      from phoenix.ledger_checkpoints
+     where at < phoenix.now() - interval '1 hour'
+  ), removed as (
+    delete from phoenix.ledger_checkpoints c using (
+      select id from ranked
+       where place > 1 and id < (select max(id) from phoenix.ledger_checkpoints)
+       order by id limit at_most) r
+     where c.id = r.id returning 1
+  )
+  select count(*) from removed
+$$;
+revoke all on function phoenix.ledger_checkpoints_thin(integer) from public;
+grant execute on function phoenix.ledger_checkpoints_thin(integer) to phoenix_worker;
+
 -- migrate: down
 -- down-guard: select 1 from phoenix.audit_leaves
+drop function phoenix.ledger_checkpoints_thin(integer);
 drop table phoenix.ledger_checkpoints;
 drop table phoenix.ledger_nodes;
 drop table phoenix.audit_leaves;

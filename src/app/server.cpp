@@ -458,6 +458,8 @@ asio::awaitable<void> Server::housekeeping() {
     if (const auto dropped = co_await engine::drop_old_events(database_, std::chrono::days(settings_.event_days));
         !dropped)
       log_error("housekeeping.events", dropped.error());
+    if (const auto thinned = co_await engine::thin_checkpoints(database_); !thinned)
+      log_error("housekeeping.checkpoints", thinned.error());
     if (const auto orphans = co_await machines_.find_orphans(); !orphans)
       log_error("housekeeping.orphans", orphans.error());
     co_await sleep_for(1min);

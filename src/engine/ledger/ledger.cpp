@@ -86,6 +86,12 @@ asio::awaitable<Result<std::vector<std::string>>> read_ledger_nodes(pg::Database
   co_return ledger_nodes_from(rows);
 }
 
+asio::awaitable<Result<std::int64_t>> thin_checkpoints(pg::Database& database, int max) {
+  PHX_CO_TRY(const auto rows, co_await database.execute(pg::Scope::worker(), sql::engine::thin_checkpoints,
+                                                        pg::Params::of(max), Deadline::after(kAppendLimit)));
+  co_return rows.get<std::int64_t>(0, 0);
+}
+
 LedgerSequencer::LedgerSequencer(pg::Database& database, const Clock& clock, Metrics& metrics, SigningKey key,
                                  LedgerOptions options)
     : database_(database),

@@ -68,6 +68,11 @@ LedgerHead ledger_head_from(const pg::Rows& rows);
 pg::Query ledger_nodes_query(const std::vector<merkle::NodeId>& ids);
 Result<std::vector<std::string>> ledger_nodes_from(const pg::Rows& rows);
 
+/// Removes old checkpoints that say no more than others do: all of the last hour stay, then the last of each hour,
+/// after 30 days the last of each day, and always the newest. Returns how many went, `max` at most. Proofs need none of
+/// them.
+asio::awaitable<Result<std::int64_t>> thin_checkpoints(pg::Database& database, int max = 10'000);
+
 struct LedgerOptions {
   int batch_max = 1'000;
   /// Between two looks at the inbox, and thus two checkpoints.

@@ -4,12 +4,14 @@
 
 #include <boost/json/parse.hpp>
 #include <map>
+#include <sstream>
 
 #include "base/crypto.hpp"
 #include "base/random.hpp"
 #include "base/task_scope.hpp"
 #include "engine/audit.hpp"
 #include "engine/events.hpp"
+#include "engine/ledger/export.hpp"
 #include "engine/ledger/recount.hpp"
 #include "engine/testing/in_transaction.hpp"
 #include "engine/testing/two_tenants.hpp"
@@ -377,6 +379,71 @@ TEST_F(Ledger, NoLoginMayChangeItAndTenantsSeeNothingOfIt) {
       refused(scope, text);
   refused(Scope::worker(), "insert into audit_inbox (audit_id) values (gen_random_uuid())");
   refused(Scope::worker(), "update audit_inbox set audit_id = gen_random_uuid()");
+}
+
+TEST_F(Ledger, OldCheckpointsAreThinnedToTheLastOfEachHourAndDay) {
+  const auto noon = *parse_instant("2026-06-15T12:30:00Z");
+  db.set_now(noon);
+  // One each ten minutes for 40 days of two logs one after the other, so that the newest is far from a day's end.
+  db.exec(
+      "insert into phoenix.ledger_checkpoints (at, size, root, note)"
+      " select t, 0, repeat('r', 32)::bytea, case when t < timestamptz '2026-06-15T11:05Z' then 'old' else 'new' end"
+      "        || E'\\n0\\n'"
+      "   from generate_series(timestamptz '2026-05-06T12:00Z', timestamptz '2026-06-15T12:30Z', interval '10 "
+      "minutes') t");
+  const auto kept = [&](const std::string& where) {
+    return db.value("select count(*) from phoenix.ledger_checkpoints where " + where);
+  };
+  const auto thin = [&](int max) {
+    const auto removed = db.run(thin_checkpoints(db.database(), max));
+    EXPECT_TRUE(removed) << removed.error().to_string();
+    return removed.value_or(-1);
+  };
+  EXPECT_EQ(thin(100), 100) << "no more than asked for";
+  EXPECT_GT(thin(100'000), 0);
+  EXPECT_EQ(thin(100'000), 0) << "what is left is to stay";
+  EXPECT_EQ(kept("at >= '2026-06-15T11:30Z'"), "7") << "all of the last hour";
+  // 2026-06-15T11: the last of each log before the last hour.
+  EXPECT_EQ(kept("at >= '2026-06-15T11:00Z' and at < '2026-06-15T11:30Z'"), "2");
+  EXPECT_EQ(kept("at >= '2026-06-15T00:00Z' and at < '2026-06-15T11:00Z'"), "11") << "one an hour";
+  EXPECT_EQ(kept("at >= '2026-06-15T00:00Z' and at < '2026-06-15T11:00Z' and extract(minute from at) = 50"), "11")
+      << "the last of it";
+  EXPECT_EQ(kept("at >= '2026-05-17T00:00Z' and at < '2026-05-18T00:00Z'"), "24");
+  EXPECT_EQ(kept("at >= '2026-05-07T00:00Z' and at < '2026-05-16T00:00Z'"), "9") << "one a day";
+  EXPECT_EQ(kept("at >= '2026-05-07T00:00Z' and at < '2026-05-16T00:00Z' and at::time = '23:50'"), "9");
+
+  // However old it is, the newest stays: without it the tree's size would be unknown.
+  db.set_now(noon + std::chrono::days(4000));
+  EXPECT_GT(thin(100'000), 0);
+  EXPECT_EQ(kept("at = '2026-06-15T12:30Z'"), "1");
+  EXPECT_EQ(kept("at >= '2026-06-15T00:00Z'"), "2") << "the last of each log on its last day";
+  db.set_now(std::nullopt);
+}
+
+TEST_F(Ledger, AThinnedLedgerGoesOnAndItsOldCheckpointsStayConsistent) {
+  auto appends = sequencer();
+  std::vector<std::string> notes;
+  for (int i = 0; i < 4; ++i) {
+    write(3);
+    EXPECT_EQ(append(appends), 3);
+    notes.push_back(*head().note);
+  }
+  db.set_now(clock.now() + std::chrono::days(60));
+  const auto removed = db.run(thin_checkpoints(db.database()));
+  ASSERT_TRUE(removed) << removed.error().to_string();
+  EXPECT_GE(*removed, 2) << "the test may run over midnight";
+  EXPECT_EQ(head().note, notes.back());
+  db.set_now(std::nullopt);
+  write(2);
+  EXPECT_EQ(append(appends), 2);
+  expect_whole(14);
+  for (const auto& note : notes) {
+    std::stringstream out;
+    const auto made = db.run(export_ledger(db.database(), key_of('k'), {{}, note}, out));
+    ASSERT_TRUE(made) << made.error().to_string();
+    const auto checked = verify_ledger(out, {key_of('k').verifier(head().origin), note});
+    EXPECT_TRUE(checked) << checked.error().to_string();
+  }
 }
 
 }  // namespace

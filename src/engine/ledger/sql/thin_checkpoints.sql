@@ -1,0 +1,2 @@
+-- $1 at most
+select phoenix.ledger_checkpoints_thin($1)
