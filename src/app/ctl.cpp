@@ -1,5 +1,6 @@
 #include "app/ctl.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -7,17 +8,22 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 #include <fstream>
 #include <functional>
 #include <iostream>
+#include <map>
 
 #include "app/command_errors.hpp"
 #include "app/ctl_client.hpp"
 #include "app/terminal.hpp"
 #include "base/clock.hpp"
 #include "base/task_scope.hpp"
+#include "base/unique_fd.hpp"
 #include "base/uuid.hpp"
+#include "net/url.hpp"
 
 namespace phx::app {
 namespace json = boost::json;
@@ -136,7 +142,9 @@ struct Ctl::Impl {
   int vcpus = 1, memory_mib = 128, disk_gib = 1;
   std::int64_t ttl_seconds = 12 * 3600, key_ttl_seconds = 0;
   int overlap_seconds = 24 * 3600;
-  bool wait = false, force = false;
+  bool wait = false, force = false, everything = false;
+  /// Parameters of an export of the audit log, as the server names them.
+  std::map<std::string, std::string> audit{{"format", "jsonl"}};
   int timeout_seconds = 120;
 
   bool as_json() const { return output == "json"; }
@@ -195,6 +203,7 @@ struct Ctl::Impl {
   asio::awaitable<Status> key_create(CtlClient& client);
   asio::awaitable<Status> key_rotate(CtlClient& client);
   asio::awaitable<Status> key_revoke(CtlClient& client);
+  asio::awaitable<Status> audit_export(CtlClient& client);
   // --- the server
   asio::awaitable<Status> token(CtlClient& client);
   asio::awaitable<Status> sign_in_link(CtlClient& client);
@@ -650,6 +659,34 @@ asio::awaitable<Status> Ctl::Impl::incident_report(CtlClient& client) {
   co_return Status();
 }
 
+asio::awaitable<Status> Ctl::Impl::audit_export(CtlClient& client) {
+  std::string path = "/audit/export?";
+  for (const auto& [parameter, value] : audit)
+    if (!value.empty()) path += parameter + "=" + net::percent_encode(value) + "&";
+  if (!everything) {
+    PHX_CO_TRY(const std::string tenant, co_await client.tenant());
+    path += "tenant=" + net::percent_encode(tenant) + "&";
+  }
+  path.pop_back();
+  const auto unwritten = [this](const char* why) {
+    return Error(Code::kUnavailable, "ctl.unwritable",
+                 "Cannot write " + (file.empty() ? "the output" : file) + ": " + why);
+  };
+  if (file.empty()) {
+    PHX_CO_CHECK(co_await client.download(std::move(path), [](std::string_view part) { std::cout << part; }));
+    co_return std::cout.flush() ? Status() : Status(unwritten("it is not taken in full."));
+  }
+  // For nobody else's eyes, and never over another file.
+  const UniqueFd made(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!made) co_return unwritten(std::strerror(errno));
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  Status taken = co_await client.download(std::move(path), [&out](std::string_view part) { out << part; });
+  out.close();
+  if (taken && !out) taken = unwritten("there is no room.");
+  if (!taken) ::unlink(file.c_str());
+  co_return taken;
+}
+
 asio::awaitable<Status> Ctl::Impl::token(CtlClient& client) {
   PHX_CO_TRY(const std::string minted, co_await client.mint_token(client.tenant_asked_for(), ttl_seconds));
   if (as_json())
@@ -763,6 +800,21 @@ void Ctl::add_to(CLI::App& app) {
   waits(named(command(orphans, "remove", "End one and remove its disks for good",
                       [&i](CtlClient& c) { return i.orphan_remove(c); }),
               "Id"));
+
+  auto* audit = ctl->add_subcommand("audit", "The audit log");
+  audit->require_subcommand(1)->fallthrough();
+  auto* audit_export = command(audit, "export", "Write it to a file or standard output, oldest first",
+                               [&i](CtlClient& c) { return i.audit_export(c); });
+  audit_export->add_option("--format", i.audit["format"], "jsonl or csv")->check(CLI::IsMember({"jsonl", "csv"}));
+  audit_export->add_option("--out", i.file, "File to make; standard output without it")->check(not_empty);
+  audit_export->add_option("--actor", i.audit["actor"], "Who did it: a part of the name")->check(not_empty);
+  audit_export->add_option("--action", i.audit["action"], "What was done: a part of the name")->check(not_empty);
+  audit_export->add_option("--object", i.audit["object"], "Id of what it was done to")->check(not_empty);
+  audit_export->add_option("--outcome", i.audit["outcome"], "OK, or the code of an error")->check(not_empty);
+  audit_export->add_option("--since", i.audit["since"], "At this time or later, as 2026-11-01T00:00:00Z")
+      ->check(not_empty);
+  audit_export->add_option("--until", i.audit["until"], "Before this time")->check(not_empty);
+  audit_export->add_flag("--all", i.everything, "Of all tenants and of the platform itself");
 
   auto* image = ctl->add_subcommand("image", "Images");
   image->require_subcommand(1)->fallthrough();

@@ -104,6 +104,23 @@ asio::awaitable<Result<net::ClientResponse>> CtlClient::request(std::string meth
   co_return co_await http_->send(std::move(out));
 }
 
+asio::awaitable<Status> CtlClient::download(std::string path, std::function<void(std::string_view)> take) {
+  net::ClientRequest out;
+  out.url = base_ + path;
+  out.unix_socket = socket_;
+  out.timeout = std::chrono::hours(12);
+  out.headers.set("Authorization", "Bearer " + target_.token);
+  out.take_body = std::move(take);
+  PHX_CO_TRY(const auto answer, co_await http_->send(std::move(out)));
+  if (answer.ok()) co_return Status();
+  PHX_CO_TRY(const auto object, parse_object(answer.body));
+  const auto* error = object.if_contains("error");
+  if (!error || !error->is_object())
+    co_return Error(Code::kInternal, "ctl.bad_answer", "The server's answer is not understood.");
+  co_return Error(Code::kFailedPrecondition, "ctl.refused", text_of(error->get_object(), "message"))
+      .with_next_action(text_of(error->get_object(), "nextAction"));
+}
+
 asio::awaitable<Result<json::object>> CtlClient::local(std::string path, json::object body) {
   if (socket_.empty())
     co_return Error(Code::kFailedPrecondition, "ctl.local_only", "This works on the server's machine only.");

@@ -8,8 +8,10 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "net/client.hpp"
 #include "net/websocket.hpp"
@@ -38,6 +40,8 @@ class CtlClient {
                                                        std::string tenant);
   /// A plain request on the server's socket.
   asio::awaitable<Result<net::ClientResponse>> request(std::string method, std::string path, std::string body);
+  /// GETs a body of any length; `take` gets it as it comes. What the server refuses is an error.
+  asio::awaitable<Status> download(std::string path, std::function<void(std::string_view)> take);
   asio::awaitable<Result<net::WebSocket>> websocket(std::string path, std::string subprotocol);
 
   /// The tenant to work in: the one asked for, else the only one there is. kInvalidArgument "ctl.which_tenant".

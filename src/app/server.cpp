@@ -25,6 +25,7 @@
 #include "api/service.hpp"
 #include "api/verify.hpp"
 #include "app/access_watch.hpp"
+#include "app/audit_download.hpp"
 #include "app/core_api.hpp"
 #include "app/data_folder.hpp"
 #include "app/health.hpp"
@@ -156,6 +157,7 @@ class Server {
         machines_(database_, hypervisor_, incidents_, clock_, compute_settings(settings)),
         live_(identity_, tenancy_, clock_),
         access_(feed_, identity_, tenancy_, live_),
+        audit_download_(database_, tenancy_, clock_, random_, ids_),
         health_(clock_, metrics_),
         background_(io.get_executor(), "server") {}
 
@@ -205,6 +207,7 @@ class Server {
   compute::MachineWorker machines_;
   api::LiveConnections live_;
   AccessWatch access_;
+  AuditDownload audit_download_;
   std::unique_ptr<net::HttpClient> oidc_http_;
   std::unique_ptr<identity::oidc::Provider> oidc_;
   std::unique_ptr<identity::OutsideSignIn> outside_sign_in_;
@@ -316,6 +319,7 @@ Status Server::assemble() {
   identity_.register_with(registry_, router_);
   compute_.register_with(registry_, router_, tenancy_, live_);
   incidents_.register_with(registry_, router_, tenancy_, [this] { nudge(); });
+  audit_download_.register_with(router_);
   health_.register_with(router_);
   registry_.on_commit([this] { nudge(); });
 

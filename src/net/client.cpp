@@ -25,10 +25,11 @@ constexpr std::size_t kReadChunk = 16 * 1024;
 
 class ResponseParser final : public http::basic_parser<false> {
  public:
-  ResponseParser(bool to_head, std::size_t max_body) {
+  /// The request must outlive this.
+  explicit ResponseParser(const ClientRequest& request) : request_(request) {
     header_limit(kMaxHeaderBytes);
-    body_limit(max_body);
-    skip(to_head);
+    body_limit(boost::none);  // here, since where the body goes is known only with the status
+    skip(request.method == "HEAD");
   }
 
   ClientResponse response;
@@ -55,8 +56,15 @@ class ResponseParser final : public http::basic_parser<false> {
   }
   void on_header_impl(error_code&) override { header_done_ = true; }
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
-  std::size_t on_body_impl(string_view body, error_code&) override {
-    response.body.append(body.data(), body.size());
+  std::size_t on_body_impl(string_view body, error_code& failed) override {
+    if (request_.take_body && response.ok()) {
+      request_.take_body({body.data(), body.size()});
+    } else if (response.body.size() + body.size() > request_.max_response_bytes) {
+      failed = http::make_error_code(http::error::body_limit);
+      return 0;
+    } else {
+      response.body.append(body.data(), body.size());
+    }
     return body.size();
   }
   void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override { chunk_begun_ = true; }
@@ -65,6 +73,7 @@ class ResponseParser final : public http::basic_parser<false> {
   }
   void on_finish_impl(error_code&) override {}
 
+  const ClientRequest& request_;
   bool header_done_ = false;  // what comes later are trailers
   bool chunk_begun_ = false;
 };
@@ -187,7 +196,7 @@ class PooledClient final : public HttpClient {
 
     boost::beast::flat_buffer in;
     std::optional<ResponseParser> parser;
-    parser.emplace(request.method == "HEAD", request.max_response_bytes);
+    parser.emplace(request);
     while (true) {
       error_code failed;
       while (in.size() > 0 && !parser->is_done()) {
@@ -204,7 +213,7 @@ class PooledClient final : public HttpClient {
       if (parser->is_done()) {
         const int status = parser->response.status;
         if (status >= 200 || status == 101) break;
-        parser.emplace(request.method == "HEAD", request.max_response_bytes);  // 100 and 103 only announce
+        parser.emplace(request);  // 100 and 103 only announce
         continue;
       }
       const auto [ended, size] = co_await stream.read_some(in.prepare(kReadChunk));

@@ -14,8 +14,10 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "net/http.hpp"
@@ -30,6 +32,9 @@ struct ClientRequest {
   std::string body;
   std::chrono::milliseconds timeout{30'000};
   std::size_t max_response_bytes = 16 << 20;
+  /// When set, the body of an answer of status 2xx goes there as it comes instead of into the answer, however long it
+  /// is. It is whole only if send() succeeds.
+  std::function<void(std::string_view)> take_body;
 };
 
 struct ClientResponse {

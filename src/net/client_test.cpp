@@ -140,6 +140,29 @@ TEST_F(ClientTest, SendsBodiesAndReadsEveryFraming) {
   });
 }
 
+TEST_F(ClientTest, HandsOnTheBodiesOfGoodAnswersAsTheyCome) {
+  run(io, [this]() -> asio::awaitable<void> {
+    for (const auto& [path, size] : {std::pair("/big", 100'000u), std::pair("/stream", 13u)}) {
+      std::string taken;
+      ClientRequest request;
+      request.url = url(path);
+      request.max_response_bytes = 10;
+      request.take_body = [&taken](std::string_view part) { taken += part; };
+      const auto answer = co_await client->send(std::move(request));
+      EXPECT_TRUE(answer && answer->ok()) << path;
+      EXPECT_EQ(taken.size(), size) << path;
+      EXPECT_EQ(answer.value().body, "") << path;
+    }
+    bool taken = false;
+    ClientRequest missing;
+    missing.url = url("/missing");
+    missing.take_body = [&taken](std::string_view) { taken = true; };
+    const auto answer = co_await client->send(std::move(missing));
+    EXPECT_THAT(answer.value().body, HasSubstr("GET /missing")) << "a refusal is the caller's to read";
+    EXPECT_FALSE(taken);
+  });
+}
+
 TEST_F(ClientTest, LimitsTimeAndSize) {
   run(io, [this]() -> asio::awaitable<void> {
     ClientRequest slow;

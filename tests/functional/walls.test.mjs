@@ -331,6 +331,25 @@ test('a stranger sees health and nothing else', async () => {
   assert.equal((await fetch(`${world.url}/local/token`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })).status, 403, 'secrets are for the machine itself');
 });
 
+test("an export of the audit log is the tenant's own, and its administrators'", async () => {
+  const ask = async (query, who = {}) => {
+    const answer = await fetch(`${world.url}/audit/export?${query}`, { headers: who });
+    return { status: answer.status, text: await answer.text() };
+  };
+  const own = await ask('format=jsonl&tenant=globex', { cookie: b.owner.cookie });
+  assert.equal(own.status, 200);
+  assertClean(own.text, 'the export of B');
+  const rows = own.text.trimEnd().split('\n').map((line) => JSON.parse(line));
+  assert.ok(rows.length > 3 && rows.every((row) => row.tenantId === b.tenant.id));
+  assertClean((await ask('format=csv', { 'x-api-key': b.secret })).text, "the export of B's program");
+  for (const tenant of [a.tenant.id, kMark, 'nobody'])
+    assert.equal((await ask(`tenant=${tenant}`, { cookie: b.owner.cookie })).status, 404, tenant);
+  assert.equal((await ask(`tenant=${kMark}`, { 'x-api-key': b.secret })).status, 404);
+  assert.equal((await ask('', { cookie: b.owner.cookie })).status, 403, 'no tenant: the platform');
+  assert.equal((await ask('tenant=globex', { cookie: b.viewer.cookie })).status, 403);
+  assert.equal((await ask('tenant=globex')).status, 401);
+});
+
 test("the console of another's machine is not there", async () => {
   const auth = { cookie: b.owner.cookie };
   for (const target of [`${a.machine.id}?tenant=globex`, `${a.machine.id}?tenant=${kMark}`, `${a.machine.id}`, `nonsense?tenant=globex`, `01a20840-0000-7000-8000-000000000000?tenant=globex`])
