@@ -92,7 +92,7 @@ int run(int argc, char** argv) {
           quiet([](const Settings& settings) { return as_exit(take_down(settings)); }));
 
   bool doctor_json = false;
-  auto* doctor = command(app, "doctor", "Check workloads, API, portal, identity, database, clock and disk",
+  auto* doctor = command(app, "doctor", "Check workloads, API, portal, identity, database, ledger, clock and disk",
                          quiet([&](const Settings& settings) { return run_doctor(settings, doctor_json); }));
   doctor->add_flag("--json", doctor_json, "For scripts");
   command(app, "fsck", "Recount every derived number and compare it with the recorded one; changes nothing",
