@@ -146,6 +146,13 @@ export type AuditEntry = {
   tenant?: Maybe<Tenant>;
 };
 
+export type AuditEntryChange = {
+  cursor: Scalars['String']['output'];
+  id?: Maybe<Scalars['ID']['output']>;
+  kind: ChangeKind;
+  node?: Maybe<AuditEntry>;
+};
+
 export type AuditEntryConnection = {
   edges: Array<AuditEntryEdge>;
   nodes: Array<AuditEntry>;
@@ -163,10 +170,14 @@ export type AuditEntryFilter = {
   action?: InputMaybe<StringFilter>;
   actor?: InputMaybe<StringFilter>;
   and?: InputMaybe<Array<AuditEntryFilter>>;
+  at?: InputMaybe<DateTimeFilter>;
   not?: InputMaybe<AuditEntryFilter>;
   objectId?: InputMaybe<IdFilter>;
+  objectType?: InputMaybe<StringFilter>;
+  onBehalfOf?: InputMaybe<StringFilter>;
   or?: InputMaybe<Array<AuditEntryFilter>>;
   outcome?: InputMaybe<StringFilter>;
+  remoteAddress?: InputMaybe<StringFilter>;
 };
 
 export type AuditEntryOrder =
@@ -211,6 +222,15 @@ export type CreateVirtualMachineInput = {
   sshKeys?: InputMaybe<Array<Scalars['String']['input']>>;
   userData?: InputMaybe<Scalars['String']['input']>;
   vcpus?: InputMaybe<Scalars['Int']['input']>;
+};
+
+export type DateTimeFilter = {
+  eq?: InputMaybe<Scalars['DateTime']['input']>;
+  gt?: InputMaybe<Scalars['DateTime']['input']>;
+  gte?: InputMaybe<Scalars['DateTime']['input']>;
+  lt?: InputMaybe<Scalars['DateTime']['input']>;
+  lte?: InputMaybe<Scalars['DateTime']['input']>;
+  ne?: InputMaybe<Scalars['DateTime']['input']>;
 };
 
 export type DeclareIncidentInput = {
@@ -812,6 +832,7 @@ export type Query = {
   alert?: Maybe<Alert>;
   alerts: AlertConnection;
   apiKeys: ApiKeyConnection;
+  auditEntry?: Maybe<AuditEntry>;
   auditLog: AuditEntryConnection;
   eventCursor: Scalars['String']['output'];
   health: Health;
@@ -855,6 +876,11 @@ export type QueryApiKeysArgs = {
   filter?: InputMaybe<ApiKeyFilter>;
   first?: InputMaybe<Scalars['Int']['input']>;
   orderBy?: InputMaybe<ApiKeyOrder>;
+};
+
+
+export type QueryAuditEntryArgs = {
+  id: Scalars['ID']['input'];
 };
 
 
@@ -1201,6 +1227,8 @@ export type Subscription = {
   alerts: AlertConnection;
   apiKeyChanged: ApiKeyChange;
   apiKeys: ApiKeyConnection;
+  auditEntryChanged: AuditEntryChange;
+  auditLog: AuditEntryConnection;
   incidentChanged: IncidentChange;
   incidentEntryChanged: IncidentEntryChange;
   incidents: IncidentConnection;
@@ -1241,6 +1269,20 @@ export type SubscriptionApiKeysArgs = {
   filter?: InputMaybe<ApiKeyFilter>;
   first?: InputMaybe<Scalars['Int']['input']>;
   orderBy?: InputMaybe<ApiKeyOrder>;
+};
+
+
+export type SubscriptionAuditEntryChangedArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type SubscriptionAuditLogArgs = {
+  after?: InputMaybe<Scalars['String']['input']>;
+  direction?: InputMaybe<OrderDirection>;
+  filter?: InputMaybe<AuditEntryFilter>;
+  first?: InputMaybe<Scalars['Int']['input']>;
+  orderBy?: InputMaybe<AuditEntryOrder>;
 };
 
 

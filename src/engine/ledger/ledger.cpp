@@ -167,6 +167,7 @@ asio::awaitable<Result<int>> LedgerSequencer::append_batch() {
   auto signed_for = pg::Params::of(static_cast<std::int64_t>(checkpoint.size));
   signed_for.add_bytes(checkpoint.root).add(key_.sign(checkpoint.origin, checkpoint.text()));
   tx.defer(sql::engine::add_checkpoint, std::move(signed_for));
+  if (!growth.audit_ids.empty()) tx.defer(sql::engine::tell_audit_rows, pg::Params::of(growth.audit_ids));
   PHX_CRASH_POINT("engine.ledger.before_commit");
   PHX_CO_CHECK(co_await tx.commit());
   PHX_CRASH_POINT("engine.ledger.after_commit");

@@ -10,6 +10,8 @@
 /// what makes it waiting, so nothing is scanned for and nothing can be overlooked. An inbox of its own, not that of the
 /// events, since not every audit row comes with an event (refused calls do not), and since events must not wait for
 /// this.
+/// **Events.** In the same transaction each new leaf's row becomes an event "AuditEntry": who watches the trail is told
+/// of what is in the ledger, and the requests' transactions write no event for it.
 /// **Leaf.** SHA-256(0x00 ‖ canonical), over the bytes as they are stored; content and salt may be erased (audit.hpp).
 /// **Behind.** A row is provable from the next checkpoint on, at most a second after its commit.
 /// **Origin.** "sankofa-phoenix/audit/<epoch>", the epoch being that of the events' log: a database that was restored

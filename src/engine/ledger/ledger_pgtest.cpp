@@ -121,6 +121,27 @@ TEST_F(Ledger, AuditRowsBecomeLeavesUnderASignedCheckpoint) {
   EXPECT_EQ(db.value("select count(*) from phoenix.ledger_checkpoints"), "2") << "nothing new, nothing signed";
 }
 
+TEST_F(Ledger, EachNewLeafIsAnEventOfItsTenant) {
+  auto appends = sequencer();
+  write(2, kA);
+  write(1, kB);
+  write(1, std::nullopt);
+  const std::string inbox = "select count(*) from phoenix.event_inbox where type = 'AuditEntry'";
+  EXPECT_EQ(db.value(inbox), "0") << "the rows' own transactions tell nobody";
+  EXPECT_EQ(append(appends), 4);
+  EXPECT_EQ(append(appends), 0);
+  EXPECT_EQ(db.value(inbox), "4");
+  EXPECT_EQ(
+      db.value("select count(*) from phoenix.audit_leaves l join phoenix.audit_log a on a.id = l.audit_id"
+               " join phoenix.event_inbox e on e.object_id = a.id and e.tenant_id is not distinct from a.tenant_id"
+               " and e.kind = 'CREATED' and e.version = 1"),
+      "4");
+  EXPECT_EQ(db.value("select string_agg(l.index::text, ' ' order by e.id) from phoenix.event_inbox e"
+                     " join phoenix.audit_leaves l on l.audit_id = e.object_id"),
+            "0 1 2 3")
+      << "in the order of the leaves";
+}
+
 TEST_F(Ledger, BatchesOfAnySizeGiveTheSameTree) {
   write(11);
   for (const int batch : {1, 2, 3, 5}) {
