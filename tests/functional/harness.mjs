@@ -4,7 +4,7 @@
 //
 // PHX_BINARY, PHX_IMAGE and PHX_PORTAL name other builds than build/phoenix, build/image/micro and portal/dist.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import net from 'node:net';
 import { createRequire } from 'node:module';
@@ -250,6 +250,13 @@ export class World {
   postgres() {
     const pid = Number(readText(path.join(this.data, 'postgres/data/postmaster.pid')).split('\n')[0]);
     return pid && readText(`/proc/${pid}/cmdline`).includes(this.data) ? pid : undefined;
+  }
+
+  /// What psql answers to a statement, as the owner of the database.
+  sql(text) {
+    const psql = ['/usr/lib/postgresql/15/bin/psql', '/usr/bin/psql'].find((one) => fs.existsSync(one));
+    const connection = ['-XAtq', '-h', path.join(this.data, 'postgres/socket'), '-U', 'phoenix_owner', '-d', 'phoenix'];
+    return execFileSync(psql, [...connection, '-c', text], { encoding: 'utf8' }).trim();
   }
 
   // --- the command line

@@ -155,7 +155,7 @@ test('every subscription', { timeout: patience }, async () => {
 
 test('every other door', { timeout: patience }, async () => {
   const alerts = { version: '4', alerts: [{ status: 'firing', labels: { alertname: 'Knock' }, annotations: {}, startsAt: '2026-01-01T00:00:00Z' }] };
-  const doors = ['GET /health', 'GET /ready', 'GET /api/health', 'GET /metrics', 'GET /graphql/schema', 'GET /graphql/console', 'GET /auth/session',
+  const doors = ['GET /health', 'GET /ready', 'GET /api/health', 'GET /metrics', 'GET /graphql/schema', 'GET /graphql/console', 'GET /auth/session', 'GET /audit/export',
                  'POST /webhooks/alertmanager', 'POST /local/token', 'POST /local/sign-in-link'];
   const verdict = (status, what) => {
     if (status === 101 || (status >= 200 && status < 300)) return answers.yes;
