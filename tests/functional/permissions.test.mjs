@@ -68,6 +68,7 @@ const kIds = {
   VirtualMachine: () => acme.machine.id, Resource: () => acme.machine.id, Operation: () => acme.machine.operation, Incident: () => acme.incident,
   Tenant: () => acme.tenant.id, ServiceAccount: () => acme.program, String: () => acme.incident,  // incidentReport
   Alert: async () => (await world.graphql('{ alerts { nodes { id } } }', {}, { tenant: 'acme' })).alerts.nodes[0].id,
+  AuditEntry: async () => (await world.graphql('{ auditLog(first: 1) { nodes { id } } }', {}, { tenant: 'acme' })).auditLog.nodes[0].id,
 };
 
 const machine = () => ({ id: acme.machine.id });
