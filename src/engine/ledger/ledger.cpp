@@ -195,7 +195,7 @@ asio::awaitable<void> LedgerSequencer::run() {
       appended = co_await append_batch();
     if (!appended) {
       if (appended.error().code() != Code::kCancelled) log_error("ledger.failed", appended.error());
-      pause = std::min<std::chrono::milliseconds>(pause * 2, 5s);
+      pause = std::min<std::chrono::milliseconds>(pause * 2, 2s);
     } else {
       pause = options_.every;
       if (*appended == options_.batch_max) continue;
