@@ -15,10 +15,10 @@ using graphql::ast::FieldDefinition;
 using graphql::ast::TypeDefinition;
 using Kind = FieldMeaning::Kind;
 
-constexpr std::array<std::string_view, 19> kDirectives{"table",      "column",    "computed", "one",       "many",
+constexpr std::array<std::string_view, 20> kDirectives{"table",      "column",    "computed", "one",       "many",
                                                        "connection", "byId",      "byType",   "changes",   "filterable",
                                                        "sortable",   "order",     "resolver", "aggregate", "groupable",
-                                                       "requires",   "userScope", "public",   "rows"};
+                                                       "requires",   "userScope", "public",   "rows",      "stepUp"};
 /// Which of their arguments are names in the database.
 constexpr std::array<std::string_view, 5> kIdentifierArguments{"name", "key", "type", "function", "columns"};
 constexpr std::array<std::string_view, 3> kStandardDirectives{"deprecated", "specifiedBy", "oneOf"};
@@ -539,6 +539,8 @@ input JSONFilter {
     out.user_scope = directive(field, "userScope") != nullptr;
     out.is_public = directive(field, "public") != nullptr;
     out.nullable = !field.type.is_non_null();
+    if (const auto* step_up = directive(field, "stepUp"))
+      out.step_up = std::chrono::seconds(step_up->arguments.at("maxAge").as_int64());
     return out;
   }
 
@@ -549,6 +551,7 @@ input JSONFilter {
     for (const graphql::Field& field : table.type->fields) {
       const std::string where = table.name + "." + field.name;
       FieldMeaning meaning = basics(field);
+      if (meaning.step_up) fault(where + ": @stepUp is for mutations");
       const bool leaf = field.type.named()->is_leaf();
       if (const auto* by_type = directive(field, "byType"); by_type || (table.is_abstract() && !leaf)) {
         // What is no column of the interface's own table is read from those of its types.
@@ -707,6 +710,9 @@ input JSONFilter {
         case graphql::OperationKind::kSubscription: bind_subscription(field, where, meaning); break;
       }
       if (meaning.target) meaning.min_role = std::max(meaning.min_role, meaning.target->min_role);
+      if (meaning.step_up && meaning.kind != Kind::kMutation) fault(where + ": @stepUp is for mutations");
+      if (meaning.step_up && *meaning.step_up <= std::chrono::seconds(0))
+        fault(where + ": @stepUp(maxAge: …) is above 0");
       if ((meaning.user_scope || meaning.is_public) && reaches_table(*field.type.named()))
         fault(where + ": @userScope and @public fields have no scope to read @table objects in");
       api_->meanings_[&field] = std::move(meaning);

@@ -14,6 +14,7 @@
 /// A type that nothing leads to through a connection gets no connection types.
 /// Errors: kFailedPrecondition "api.schema", with every fault found in the message, one a line.
 
+#include <chrono>
 #include <map>
 #include <memory>
 #include <optional>
@@ -77,6 +78,8 @@ struct FieldMeaning {
   Role min_role = Role::kNone;
   bool user_scope = false;
   bool is_public = false;
+  /// Of a mutation: how old the caller's second factor may be; see step_up.hpp.
+  std::optional<std::chrono::seconds> step_up;
 };
 
 /// One column of an order: NOT NULL and of a leakproof type.

@@ -79,6 +79,9 @@ struct Principal {
   bool program = false;
   /// Bits of Use.
   std::uint8_t uses = kEveryUse;
+  /// The account asks for a second factor at sign-in, and when this session last gave one.
+  bool has_second_factor = false;
+  std::optional<Instant> second_factor_at;
   /// When the proof ends by itself; open WebSockets are closed with 4403 then.
   std::optional<Instant> expires_at;
 

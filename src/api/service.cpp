@@ -12,6 +12,7 @@
 #include "api/errors.hpp"
 #include "api/resolver_calls.hpp"
 #include "api/service_job.hpp"
+#include "api/step_up.hpp"
 #include "base/crash_point.hpp"
 #include "base/log.hpp"
 #include "base/metrics.hpp"
@@ -303,6 +304,12 @@ void GraphqlService::encode(const RequestContext& context, const Execution& exec
     bool ok = false;
     if (job.error) {
       encoder.error(group, *job.error);
+      if (job.error->code() == Code::kMfaRequired) {
+        // RFC 9470, 3: what would be enough.
+        auto& wanted = encoder.errors().back().extensions;
+        wanted["acr_values"] = kTwoFactors;
+        if (const auto& max_age = services_.api.meaning(*group.field).step_up) wanted["max_age"] = max_age->count();
+      }
       if ((ok = !group.field->type.is_non_null())) text += "null";
     } else if (job.value) {
       ok = encoder.value(group, *job.value, job.refs);
@@ -420,6 +427,13 @@ asio::awaitable<Result<json::object>> GraphqlService::mutate(const RequestContex
   if (Status allowed = authorise(*group.field, meaning, context); !allowed) {
     if (audited(context)) co_await audit_failure(context, mutation, action, allowed.error());
     co_return allowed.error();
+  }
+  if (meaning.step_up) {
+    const Status fresh = check_step_up(context, *meaning.step_up, limits_.second_factor_from, services_.clock.now());
+    if (!fresh) {
+      co_await audit_failure(context, mutation, action, fresh.error());
+      co_return fresh.error();
+    }
   }
   if (group.error) co_return invalid_argument("graphql.argument", "", group.error->message);
 

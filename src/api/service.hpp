@@ -94,6 +94,8 @@ class GraphqlService {
     /// across all tenants; who is nobody yet reads nothing big.
     std::map<Role, std::uint64_t> cost_by_role{{Role::kNone, 1'000}, {Role::kTenantViewer, 100'000}};
     std::size_t max_mutations = 20;  ///< root fields of one operation
+    /// Accounts of this role and above do what is dangerous only with a second factor; see step_up.hpp.
+    Role second_factor_from = Role::kNone;
     /// Its document limits are those above.
     PlanCache::Limits cache;
   };

@@ -325,6 +325,26 @@ TEST_F(Api, FailuresLeaveNothingButTheirAuditRow) {
   EXPECT_EQ(fleet.db.value("select count(*) from phoenix.audit_log where outcome = 'PERMISSION_DENIED'"), "1");
 }
 
+TEST_F(Api, WhatIsDangerousWantsAFreshSecondFactor) {
+  auto who = fleet.context(1);
+  who.principal.by_cookie = true;
+  who.principal.has_second_factor = true;
+  who.principal.second_factor_at = fleet.clock.now() - std::chrono::minutes(11);
+  const std::string body = fleet.run(who, std::string(kLaunch), R"({"name": "nova", "key": "k-4"})");
+  EXPECT_THAT(body, HasSubstr(R"("code":"MFA_REQUIRED","reason":"auth.step_up")"));
+  EXPECT_THAT(body, HasSubstr(R"("acr_values":"aal2","max_age":600)"));
+  EXPECT_EQ(fleet.db.value("select count(*) from phoenix.test_ships"), "24") << "nothing was done";
+  EXPECT_EQ(fleet.db.value("select string_agg(action || ' ' || outcome, ',') from phoenix.audit_log"),
+            "launchShip MFA_REQUIRED");
+  // The same act again, with the same key.
+  who.principal.second_factor_at = fleet.clock.now();
+  fleet.data(who, std::string(kLaunch), R"({"name": "nova", "key": "k-4"})");
+  EXPECT_EQ(fleet.db.value("select count(*) from phoenix.test_ships"), "25");
+  // Reading is not dangerous.
+  who.principal.second_factor_at = std::nullopt;
+  fleet.data(who, "{ ships(first: 1) { nodes { name } } }");
+}
+
 TEST_F(Api, AbortedTransactionsAreTriedAgain) {
   fleet.launch_aborts = 2;
   fleet.data(fleet.context(1), std::string(kLaunch), R"({"name": "nova", "key": "k-3"})");

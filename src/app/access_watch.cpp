@@ -27,7 +27,7 @@ asio::awaitable<void> AccessWatch::run() {
 
 void AccessWatch::apply(const engine::Event& event) {
   if (event.type == identity::kSessionEvent) {
-    live_.end_proof(event.id);
+    if (event.kind == engine::ChangeKind::kDeleted) live_.end_proof(event.id);
   } else if (const auto user = tenancy::member_of(event); user && event.tenant) {
     live_.member_changed(*user, *event.tenant);
   }

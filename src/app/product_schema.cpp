@@ -52,6 +52,7 @@ std::vector<graphql::SdlSource> product_sdl() {
       {"domains/tenancy/tenancy.graphql", sdl::tenancy::tenancy},
       {"domains/identity/identity.graphql", sdl::identity::identity},
       {"domains/identity/api_keys.graphql", sdl::identity::api_keys},
+      {"domains/identity/session_list.graphql", sdl::identity::session_list},
       {"domains/compute/compute.graphql", sdl::compute::compute},
       {"domains/incident/incident.graphql", sdl::incident::incident},
   };

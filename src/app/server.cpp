@@ -325,8 +325,11 @@ Status Server::assemble() {
 
   const auto sdl = product_sdl();
   PHX_TRY(schema_, api::ApiSchema::assemble(sdl, registry_));
-  graphql_ = std::make_unique<api::GraphqlService>(api::GraphqlService::Services{
-      *schema_, database_, clock_, random_, ids_, metrics_, server_key_, *event_cursors_});
+  api::GraphqlService::Limits limits;
+  limits.second_factor_from = api::role_from_name(settings_.second_factor_from);
+  graphql_ = std::make_unique<api::GraphqlService>(
+      api::GraphqlService::Services{*schema_, database_, clock_, random_, ids_, metrics_, server_key_, *event_cursors_},
+      limits);
   PHX_CHECK(load_documents());
   graphql_sse_ = std::make_unique<api::GraphqlSse>(*graphql_, live_, feed_);
   graphql_http_ = std::make_unique<api::GraphqlHttp>(*graphql_, tenancy_, documents_, *graphql_sse_);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <initializer_list>
 
+#include "api/context.hpp"
 #include "net/url.hpp"
 
 extern char** environ;
@@ -93,6 +94,10 @@ constexpr std::array kTable{
            "A session unused for so long ends."),
     number("session-absolute-hours", "PHOENIX_SESSION_ABSOLUTE_HOURS", &S::session_absolute_hours, "168", 1, 8760,
            "A session ends after so long, used or not."),
+    text(
+        "second-factor-from", "PHOENIX_SECOND_FACTOR_FROM", &S::second_factor_from, "none",
+        "Accounts of this role and above do what is dangerous only with a second factor: TENANT_VIEWER, TENANT_MEMBER, "
+        "TENANT_ADMIN, TENANT_OWNER, PLATFORM_ADMIN or none. Accounts that have one are asked in any case."),
     number("event-days", "PHOENIX_EVENT_DAYS", &S::event_days, "30", 1, 3650,
            "How long the events log is kept; a live view that was away for longer reads its lists anew."),
     number("max-connections", "PHOENIX_MAX_CONNECTIONS", &S::max_connections, "16384", 16, 1'000'000,
@@ -252,6 +257,9 @@ Result<Settings> load_settings(const SettingSources& sources) {
   PHX_CHECK(check_public_url(settings.public_url));
   if (settings.rate_limits != "on" && settings.rate_limits != "off")
     return invalid_argument("settings.bad_value", "rate-limits", "rate-limits must be on or off.");
+  if (settings.second_factor_from != "none" && api::role_from_name(settings.second_factor_from) == api::Role::kNone)
+    return invalid_argument("settings.bad_value", "second-factor-from",
+                            "second-factor-from must be the name of a role, or none.");
   if (settings.log_format != "json" && settings.log_format != "text")
     return invalid_argument("settings.bad_value", "log-format", "log-format must be json or text.");
   if (settings.documents != "any" && settings.documents != "trusted")

@@ -52,6 +52,7 @@ struct Settings {
   std::int64_t snapshot_alert_seconds = 0;
   std::int64_t session_idle_minutes = 0;
   std::int64_t session_absolute_hours = 0;
+  std::string second_factor_from;
   std::int64_t image_max_gib = 0;
   std::int64_t event_days = 0;
   std::int64_t max_connections = 0;

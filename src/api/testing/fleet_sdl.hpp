@@ -94,7 +94,7 @@ type ShipPayload {
 }
 
 extend type Mutation {
-  launchShip(input: LaunchInput!, idempotencyKey: String): ShipPayload! @requires(role: TENANT_MEMBER)
+  launchShip(input: LaunchInput!, idempotencyKey: String): ShipPayload! @stepUp(maxAge: 600) @requires(role: TENANT_MEMBER)
   renameShip(id: ID!, name: String!, idempotencyKey: String): ShipPayload! @requires(role: TENANT_MEMBER)
   sinkShip(id: ID!, idempotencyKey: String): ShipPayload @requires(role: TENANT_ADMIN)
   setMotto(motto: String!, idempotencyKey: String): MottoPayload! @userScope

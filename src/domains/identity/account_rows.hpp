@@ -18,7 +18,8 @@ inline Account account_of(pg::RowView row) {
           .email = row.get<std::string>("email"),
           .name = row.get<std::string>("name"),
           .platform_admin = is_platform_admin(row),
-          .has_password = row.get<bool>("has_password")};
+          .has_password = row.get<bool>("has_password"),
+          .has_second_factor = row.get<bool>("has_second_factor")};
 }
 
 inline api::Principal principal_of(pg::RowView row) {

@@ -47,6 +47,7 @@ Identity::Identity(pg::Database& database, const Clock& clock, Random& random, U
       tenants_(tenants),
       server_key_(std::move(server_key)),
       settings_(std::move(settings)),
+      second_factor_(random, server_key_, settings_.second_factor_issuer),
       verified_(clock, settings_.verified_for, settings_.verified_max),
       keys_(database, random, server_key_) {
   keys_.on_ended([this](const std::vector<Uuid>& keys) { ended(keys); });
@@ -242,6 +243,8 @@ asio::awaitable<Result<api::Principal>> Identity::session_principal(std::string 
   auto principal = principal_of(rows[0]);
   principal.session_id = rows.get<Uuid>(0, "session_id");
   principal.by_cookie = true;
+  principal.has_second_factor = rows.get<bool>(0, "has_second_factor");
+  principal.second_factor_at = rows.get<std::optional<Instant>>(0, "second_factor_at");
   if (const auto tenants = rows.get<std::optional<std::string>>(0, "claimed_tenants")) {
     PHX_CO_TRY(principal.claimed_tenants, stored_tenants(*tenants));
   }

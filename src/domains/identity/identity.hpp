@@ -11,13 +11,18 @@
 /// - A proof that is malformed, unknown, expired or of a disabled account is kUnauthenticated, never anonymous.
 /// - Durable deadlines are judged by the database's clock (phoenix.now()).
 ///
-/// Routes: GET /auth/methods, POST /auth/login, POST /auth/one-time, POST /auth/logout, GET /auth/session, those of
-/// outside_sign_in.hpp; on the local socket, for root
-/// and our own account only, POST /local/token and POST /local/sign-in-link.
+/// - An account with a second factor (second_factor.hpp) is signed in to by password or link and a code, in the browser
+///   that began it, within five minutes. Wrong codes are counted for the account, whoever gives them.
+///
+/// Routes: GET /auth/methods, POST /auth/login, POST /auth/one-time, POST /auth/mfa, POST /auth/logout,
+/// GET /auth/session, POST /auth/step-up, /auth/second-factor…, those of outside_sign_in.hpp; on the local socket, for
+/// root and our own account only, POST /local/token and POST /local/sign-in-link.
 ///
 /// Errors: those of oidc/jose.hpp, oidc/claims.hpp and oidc/provider.hpp for outside tokens; "auth.invalid",
 /// "auth.invalid_credentials", "auth.link_invalid", "auth.locked" (kRateLimited with retry_after), "auth.malformed",
 /// "auth.local_only", "auth.no_administrator", "auth.ttl", "token.replayed", "user.email_taken",
+/// "auth.second_factor", "auth.challenge", "auth.code_wrong", "auth.session_required", "second_factor.missing", those
+/// of second_factor.hpp, "session.not_found",
 /// "user.current_password_wrong", "user.token_bound", "scope.platform_required", and those of account.hpp and
 /// password.hpp.
 
@@ -43,6 +48,7 @@
 #include "domains/identity/oidc/claims.hpp"
 #include "domains/identity/password.hpp"
 #include "domains/identity/proof_cache.hpp"
+#include "domains/identity/second_factor.hpp"
 
 namespace phx {
 class BlockingPool;
@@ -69,6 +75,10 @@ struct Settings {
   std::string first_admin_name = "Administrator";
   /// Where people reach the portal, without a slash at the end; sign-in links begin with it. See set_base_url().
   std::string base_url = "http://127.0.0.1:4000";
+  /// What authenticator apps show beside the account.
+  std::string second_factor_issuer = "Sankofa Phoenix";
+  /// How long a sign-in waits for its second factor.
+  std::chrono::seconds challenge_lifetime = std::chrono::minutes(5);
   /// Cookies are sent over https only.
   bool secure_cookies = false;
   std::chrono::seconds session_idle = std::chrono::hours(12);
@@ -98,6 +108,7 @@ struct Account {
   std::string name;
   bool platform_admin = false;
   bool has_password = false;
+  bool has_second_factor = false;
 };
 
 class Identity final : public api::Authenticator {
@@ -170,16 +181,40 @@ class Identity final : public api::Authenticator {
   asio::awaitable<net::Response> get_methods(api::HttpCall call);
   asio::awaitable<net::Response> post_local_token(api::HttpCall call);
   asio::awaitable<net::Response> post_local_sign_in_link(api::HttpCall call);
+  // Routes of second_factor_routes.cpp.
+  void register_second_factor(api::Router& router);
+  asio::awaitable<net::Response> post_mfa(api::HttpCall call);
+  asio::awaitable<net::Response> post_step_up(api::HttpCall call);
+  asio::awaitable<net::Response> get_second_factor(api::HttpCall call);
+  asio::awaitable<net::Response> post_second_factor(api::HttpCall call);
+  asio::awaitable<net::Response> post_second_factor_confirm(api::HttpCall call);
+  asio::awaitable<net::Response> post_recovery_codes(api::HttpCall call);
+  asio::awaitable<net::Response> post_second_factor_remove(api::HttpCall call);
   // Mutations and queries.
+  asio::awaitable<Result<boost::json::value>> sessions(api::QueryContext& context, boost::json::object args);
+  asio::awaitable<Result<boost::json::object>> revoke_session(api::MutationContext& context, boost::json::object args);
+  asio::awaitable<Result<boost::json::object>> revoke_other_sessions(api::MutationContext& context,
+                                                                     boost::json::object args);
   asio::awaitable<Result<boost::json::object>> create_user(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<boost::json::object>> set_password(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<boost::json::value>> me(api::QueryContext& context, boost::json::object args);
 
+  /// A sign-in that waits for its second factor: both secrets are needed, one of them is the browser's cookie.
+  struct Challenge {
+    std::string secret;
+    std::string browser_secret;
+    Instant expires_at;
+  };
   struct SignedIn {
     Account account;
     Uuid session;
     std::string session_secret;
+    /// Instead of a session.
+    std::optional<Challenge> challenge;
   };
+  /// How somebody proved who they are, by RFC 8176 ("pwd", "otp", "mfa") and words of our own ("link", "provider",
+  /// "recovery").
+  using Methods = std::vector<std::string>;
   /// What happened outside of a GraphQL mutation, for the audit trail.
   struct Fact {
     std::string actor;
@@ -197,12 +232,31 @@ class Identity final : public api::Authenticator {
   asio::awaitable<Result<SignedIn>> use_link(const net::Request& request);
   /// Within the transaction that proved who it is.
   asio::awaitable<Result<SignedIn>> open_session(pg::Transaction& tx, Uuid user, std::string action,
-                                                 std::chrono::seconds lifetime, const net::Request& request);
+                                                 std::chrono::seconds lifetime, const net::Request& request,
+                                                 Methods methods);
+  /// A session, or a challenge where the account wants a second factor.
+  asio::awaitable<Result<SignedIn>> enter(pg::Transaction& tx, Uuid user, std::string action,
+                                          const net::Request& request, Methods methods);
+  asio::awaitable<Result<SignedIn>> answer_challenge(const net::Request& request);
+  /// Whose account it is whole, in a browser: what concerns the second factor is nothing for tokens.
+  static Status check_browser(const api::Principal& principal);
+  /// Judges a code in `tx`, within the account's lockout. Nothing is left of it unless `tx` is committed.
+  asio::awaitable<Result<Methods>> prove_second_factor(pg::Transaction& tx, Uuid user, std::string code,
+                                                       const net::Request& request);
+  asio::awaitable<Result<boost::json::object>> step_up(const api::HttpCall& call);
+  asio::awaitable<Result<boost::json::object>> begin_second_factor(const api::HttpCall& call);
+  asio::awaitable<Result<boost::json::object>> confirm_second_factor(const api::HttpCall& call);
+  asio::awaitable<Result<boost::json::object>> renew_recovery_codes(const api::HttpCall& call);
+  asio::awaitable<Result<boost::json::object>> remove_second_factor(const api::HttpCall& call);
+  /// After a step-up: what was believed of this session is read again, here and by other servers.
+  asio::awaitable<Status> announce_change(pg::Transaction& tx, Uuid proof);
   /// False when it was used before.
   asio::awaitable<Result<bool>> use_once(pg::Transaction& tx, const UsedOnce& once);
-  asio::awaitable<Status> note_failed_login(std::optional<Uuid> user, const net::Request& request);
+  asio::awaitable<Status> note_failed_login(std::optional<Uuid> user, const net::Request& request,
+                                            std::string action = "auth.login");
   net::Response signed_in(Result<SignedIn> outcome) const;
   std::string session_cookie(std::string_view secret, std::chrono::seconds max_age) const;
+  std::string challenge_cookie(std::string_view secret, std::chrono::seconds max_age) const;
   asio::awaitable<Result<IssuedSecret>> issue_local_token(const net::Request& request);
   asio::awaitable<Result<IssuedSecret>> issue_local_link(const net::Request& request);
 
@@ -236,6 +290,7 @@ class Identity final : public api::Authenticator {
   Settings settings_;
   /// What unknown names are verified against.
   std::string dummy_phc_;
+  SecondFactor second_factor_;
   ProofCache verified_;
   ApiKeys keys_;
   oidc::Provider* provider_ = nullptr;

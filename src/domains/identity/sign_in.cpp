@@ -3,13 +3,14 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 #include "base/blocking_pool.hpp"
-#include "base/log.hpp"
 #include "base/random.hpp"
 #include "domains/identity/account_rows.hpp"
+#include "domains/identity/auth_http.hpp"
 #include "domains/identity/cookie.hpp"
 #include "domains/identity/identity.hpp"
 #include "domains/identity/lockout.hpp"
@@ -23,49 +24,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kMaxBody = 4096;
-constexpr std::size_t kMaxUserAgent = 200;
-
-Error malformed(std::string field, std::string message) {
-  return invalid_argument("auth.malformed", std::move(field), std::move(message));
-}
-
-/// The JSON object of a small body.
-Result<boost::json::object> parse_body(const net::Request& request) {
-  const auto type = request.headers.get("Content-Type");
-  // Browsers send other types across origins without asking first; JSON they do not.
-  if (!net::iequals(type.substr(0, type.find_first_of("; ")), "application/json"))
-    return malformed("", "Send the request as application/json.");
-  if (request.body.size() > kMaxBody)
-    return Error(Code::kPayloadTooLarge, "auth.too_large", "The request is larger than 4 KiB.");
-  boost::system::error_code failure;
-  auto value = boost::json::parse(request.body, failure);
-  if (failure || !value.is_object()) return malformed("", "The request is not a JSON object.");
-  return std::move(value.as_object());
-}
-
-Result<std::string> take_text(const boost::json::object& body, std::string_view key) {
-  const auto* value = body.if_contains(key);
-  if (value == nullptr || !value->is_string() || value->as_string().empty())
-    return malformed(std::string(key), "A text is needed here.");
-  return std::string(value->as_string());
-}
-
 Error wrong_credentials() {
   return {Code::kUnauthenticated, "auth.invalid_credentials", "The e-mail address or the password is wrong."};
 }
-
-/// Printable ASCII only and not long: it is shown in the list of one's sessions.
-std::string user_agent_of(const net::Request& request) {
-  std::string out;
-  for (const char c : request.headers.get("User-Agent")) {
-    if (c >= ' ' && c < 127) out += c;
-    if (out.size() == kMaxUserAgent) break;
-  }
-  return out;
-}
-
-std::string address_of(const net::Request& request) { return request.peer.local ? "local" : request.peer.address; }
 
 std::string user_json(const Account& account) {
   return boost::json::serialize(boost::json::object{{"user",
@@ -73,20 +34,8 @@ std::string user_json(const Account& account) {
                                                       {"email", account.email},
                                                       {"name", account.name},
                                                       {"platformAdmin", account.platform_admin},
-                                                      {"hasPassword", account.has_password}}}});
-}
-
-net::Response answer(int status, std::string json) {
-  auto response = net::json_response(status, std::move(json));
-  response.headers.set("Cache-Control", "no-store");
-  return response;
-}
-
-net::Response refusal(const Error& error) {
-  log_error("auth.refused", error);
-  auto response = net::error_response(error);
-  response.headers.set("Cache-Control", "no-store");
-  return response;
+                                                      {"hasPassword", account.has_password},
+                                                      {"hasSecondFactor", account.has_second_factor}}}});
 }
 
 /// Only root and the account of the server may ask for secrets on the local socket.
@@ -112,6 +61,16 @@ void Identity::register_with(api::Registry& registry, api::Router& router) {
   router.add("POST", "/local/sign-in-link", api::Auth::kNone,
              [this](Call call) { return post_local_sign_in_link(std::move(call)); });
   keys_.register_with(registry);
+  register_second_factor(router);
+  registry.query("sessions", [this](api::QueryContext& context, boost::json::object args) {
+    return sessions(context, std::move(args));
+  });
+  registry.mutation("revokeSession", [this](api::MutationContext& context, boost::json::object args) {
+    return revoke_session(context, std::move(args));
+  });
+  registry.mutation("revokeOtherSessions", [this](api::MutationContext& context, boost::json::object args) {
+    return revoke_other_sessions(context, std::move(args));
+  });
   registry.mutation("createUser", [this](api::MutationContext& context, boost::json::object args) {
     return create_user(context, std::move(args));
   });
@@ -132,6 +91,20 @@ asio::awaitable<net::Response> Identity::post_one_time(api::HttpCall call) {
 
 net::Response Identity::signed_in(Result<SignedIn> outcome) const {
   if (!outcome) return refusal(outcome.error());
+  if (outcome->challenge) {
+    const auto& challenge = *outcome->challenge;
+    auto response = answer(401, boost::json::serialize(boost::json::object{
+                                    {"error",
+                                     {{"code", code_info(Code::kMfaRequired).graphql_code},
+                                      {"reason", "auth.second_factor"},
+                                      {"message", "This account asks for a second factor."},
+                                      {"nextAction", "Give a code of your authenticator app, or a recovery code."}}},
+                                    {"challenge", challenge.secret},
+                                    {"methods", {"otp", "recovery"}},
+                                    {"expiresAt", format_instant(challenge.expires_at)}}));
+    response.headers.add("Set-Cookie", challenge_cookie(challenge.browser_secret, settings_.challenge_lifetime));
+    return response;
+  }
   auto response = answer(200, user_json(outcome->account));
   response.headers.add("Set-Cookie", session_cookie(outcome->session_secret, settings_.session_absolute));
   return response;
@@ -180,18 +153,19 @@ asio::awaitable<Result<Identity::SignedIn>> Identity::login(const net::Request& 
   PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), deadline));
   PHX_CO_CHECK(co_await tx.execute(sql::identity::clear_attempts, key));
   if (renewed) PHX_CO_CHECK(co_await tx.execute(sql::identity::upsert_password, pg::Params::of(*user, *renewed)));
-  PHX_CO_TRY(auto done, co_await open_session(tx, *user, "auth.login", settings_.session_absolute, request));
+  PHX_CO_TRY(auto done, co_await enter(tx, *user, "auth.login", request, {"pwd"}));
   PHX_CO_CHECK(co_await tx.commit());
   co_return done;
 }
 
-asio::awaitable<Status> Identity::note_failed_login(std::optional<Uuid> user, const net::Request& request) {
+asio::awaitable<Status> Identity::note_failed_login(std::optional<Uuid> user, const net::Request& request,
+                                                    std::string action) {
   const auto deadline = Deadline::at(request.deadline);
   PHX_CO_TRY(auto tx, co_await database_.begin(pg::Scope::platform(), deadline));
   PHX_CO_CHECK(co_await tx.execute(sql::identity::sweep_attempts));
   // The name that was typed is not recorded: people type passwords there.
   PHX_CO_CHECK(co_await record(tx, {.actor = "anonymous",
-                                    .action = "auth.login",
+                                    .action = std::move(action),
                                     .user = user,
                                     .remote_address = address_of(request),
                                     .request_id = request.id,
@@ -211,15 +185,14 @@ asio::awaitable<Result<Identity::SignedIn>> Identity::use_link(const net::Reques
   params.add_bytes(*digest);
   PHX_CO_TRY(auto used, co_await tx.execute(sql::identity::consume_link, std::move(params)));
   if (used.empty()) co_return invalid;
-  PHX_CO_TRY(auto done,
-             co_await open_session(tx, used.get<Uuid>(0, "id"), "auth.one_time", settings_.session_absolute, request));
+  PHX_CO_TRY(auto done, co_await enter(tx, used.get<Uuid>(0, "id"), "auth.one_time", request, {"link"}));
   PHX_CO_CHECK(co_await tx.commit());
   co_return done;
 }
 
 asio::awaitable<Result<Identity::SignedIn>> Identity::open_session(pg::Transaction& tx, Uuid user, std::string action,
                                                                    std::chrono::seconds lifetime,
-                                                                   const net::Request& request) {
+                                                                   const net::Request& request, Methods methods) {
   SignedIn done;
   done.session_secret = make_secret(random_);
   done.session = ids_.next();
@@ -228,7 +201,9 @@ asio::awaitable<Result<Identity::SignedIn>> Identity::open_session(pg::Transacti
       .add(user)
       .add(Duration(lifetime))
       .add(address_of(request))
-      .add(user_agent_of(request));
+      .add(user_agent_of(request))
+      .add(methods)
+      .add(std::ranges::find(methods, "mfa") != methods.end());
   PHX_CO_CHECK(co_await tx.execute(sql::identity::delete_stale_sessions,
                                    pg::Params::of(user, Duration(settings_.session_idle))));
   PHX_CO_CHECK(co_await tx.execute(sql::identity::insert_session, std::move(params)));
@@ -326,7 +301,7 @@ asio::awaitable<Result<std::string>> Identity::open_outside_session(oidc::Identi
     co_return Error(Code::kUnauthenticated, "oidc.state", "This sign-in was finished before.")
         .with_next_action("Sign in again.");
   const auto lifetime = std::min(settings_.session_outside, settings_.session_absolute);
-  PHX_CO_TRY(auto done, co_await open_session(tx, principal.user_id, "auth.oidc", lifetime, request));
+  PHX_CO_TRY(auto done, co_await open_session(tx, principal.user_id, "auth.oidc", lifetime, request, {"provider"}));
   auto params = pg::Params::of(done.session, expected_.issuer, claims.who.subject, claims.sid);
   params.add_json(tenants);
   PHX_CO_CHECK(co_await tx.execute(sql::identity::insert_outside_session, std::move(params)));

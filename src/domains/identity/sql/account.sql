@@ -1,4 +1,7 @@
 -- $1 user: what people see of an active account.
-select u.id, u.email, u.name, u.platform_role, p.user_id is not null as has_password
-  from phoenix.users u left join phoenix.user_passwords p on p.user_id = u.id
+select u.id, u.email, u.name, u.platform_role, p.user_id is not null as has_password,
+       f.user_id is not null as has_second_factor
+  from phoenix.users u
+  left join phoenix.user_passwords p on p.user_id = u.id
+  left join phoenix.second_factors f on f.user_id = u.id
  where u.id = $1 and u.status = 'ACTIVE'
