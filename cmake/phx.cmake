@@ -57,13 +57,15 @@ endfunction()
 # phx_module(name DIR folder DEPS targets…)
 # Library phx_<name> from src/<folder>/*.cpp. *_test.cpp become <name>_test (no I/O beyond temporary files),
 # *_pgtest.cpp become <name>_pgtest (run against a private PostgreSQL started by the test main).
-# *.sql files of the folder become <folder>/sql.gen.hpp, *.graphql files <folder>/sdl.gen.hpp.
+# *.sql files of the folder become <folder>/sql.gen.hpp, *.graphql files <folder>/sdl.gen.hpp, *.words files
+# <folder>/words.gen.hpp.
 function(phx_module name)
   cmake_parse_arguments(M "" "DIR" "DEPS" ${ARGN})
   set(root ${CMAKE_SOURCE_DIR}/src/${M_DIR})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${root}/*.cpp)
   file(GLOB_RECURSE sql CONFIGURE_DEPENDS ${root}/*.sql)
   file(GLOB_RECURSE sdl CONFIGURE_DEPENDS ${root}/*.graphql)
+  file(GLOB_RECURSE words CONFIGURE_DEPENDS ${root}/*.words)
   set(tests ${sources})
   set(pgtests ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
@@ -82,6 +84,12 @@ function(phx_module name)
       COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/embed.py sdl ${name} ${gen} ${sdl}
       DEPENDS ${sdl} ${CMAKE_SOURCE_DIR}/tools/embed.py VERBATIM)
     list(APPEND sources ${gen}/sdl.gen.cpp ${gen}/sdl.gen.hpp)
+  endif()
+  if(words)
+    add_custom_command(OUTPUT ${gen}/words.gen.hpp ${gen}/words.gen.cpp
+      COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tools/embed.py words ${name} ${gen} ${words}
+      DEPENDS ${words} ${CMAKE_SOURCE_DIR}/tools/embed.py VERBATIM)
+    list(APPEND sources ${gen}/words.gen.cpp ${gen}/words.gen.hpp)
   endif()
   if(NOT sources)
     add_library(phx_${name} INTERFACE)

@@ -3,6 +3,7 @@
 
     embed.py sql NAME OUTDIR FILES…         one pg::Statement constant per .sql file, and the list of all of them
     embed.py sdl NAME OUTDIR FILES…         the module's GraphQL SDL, one constant per file
+    embed.py words NAME OUTDIR FILES…       lists of words, one a line; lines that begin with # are left out
     embed.py migrations NAME OUTDIR FILES…  the numbered migrations with their SHA-256
 
 A .sql file holds one statement; its leading `--` comment lines stay in the file and are not sent to the server.
@@ -65,6 +66,15 @@ def main() -> int:
             body += "const std::string_view %s =\n    %s;\n" % (stem, literal(read(path)))
         write(os.path.join(outdir, "sdl.gen.hpp"), header + "}\n")
         write(os.path.join(outdir, "sdl.gen.cpp"), body + "}\n")
+    elif kind == "words":
+        header = "#pragma once\n#include <string_view>\nnamespace phx::words::%s {\n" % name
+        body = '#include "%s/words.gen.hpp"\nnamespace phx::words::%s {\n' % (folder, name)
+        for path, stem in zip(files, stems):
+            header += "extern const std::string_view %s;\n" % stem
+            words = [line for line in read(path).splitlines() if line and not line.startswith("#")]
+            body += "const std::string_view %s =\n    %s;\n" % (stem, literal("\n".join(words)))
+        write(os.path.join(outdir, "words.gen.hpp"), header + "}\n")
+        write(os.path.join(outdir, "words.gen.cpp"), body + "}\n")
     elif kind == "migrations":
         header = ("#pragma once\n#include <span>\n#include <string_view>\nnamespace phx::pg {\n"
                   "struct EmbeddedMigration {\n  int number;\n  std::string_view name;\n  std::string_view sha256;\n  std::string_view text;\n};\n"

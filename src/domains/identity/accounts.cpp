@@ -36,7 +36,7 @@ asio::awaitable<Result<boost::json::object>> Identity::create_user(api::Mutation
   PHX_CO_TRY(const auto email, check_email(text_of(input, "email"), "input.email"));
   PHX_CO_TRY(const auto name, check_display_name(text_of(input, "name"), "input.name"));
   const auto password = text_of(input, "password");
-  PHX_CO_CHECK(check_password(password, email, "input.password"));
+  PHX_CO_CHECK(check_password(password, email, "input.password", std::vector{name}));
   PHX_CO_TRY(const auto phc, co_await hash(password));
 
   const Uuid id = context.ids().next();
@@ -62,7 +62,11 @@ asio::awaitable<Result<boost::json::object>> Identity::set_password(api::Mutatio
   if (principal.token_tenant)
     co_return permission_denied("user.token_bound", "A token of one tenant cannot change the account's password.");
   const auto password = text_of(args, "password");
-  PHX_CO_CHECK(check_password(password, principal.email, "password"));
+  PHX_CO_TRY(auto memberships, co_await context.tx().execute(sql::identity::memberships_of_user, pg::Params::of(user)));
+  std::vector<std::string> about{principal.display_name};
+  for (const auto row : memberships)
+    for (const char* column : {"name", "display_name"}) about.push_back(row.get<std::string>(column));
+  PHX_CO_CHECK(check_password(password, principal.email, "password", about));
 
   PHX_CO_TRY(auto rows, co_await context.tx().execute(sql::identity::password_of, pg::Params::of(user)));
   if (!rows.empty()) {

@@ -1,17 +1,19 @@
 #pragma once
 /// Local passwords: which ones are good enough, and how they are kept.
 ///
-/// The rule is length, not composition (NIST SP 800-63B 5.1.1.2): 12 to 128 characters, none of the common ones, not
-/// the person's own address. Kept as argon2id in PHC string form with OWASP's smallest recommended cost (19 MiB, 2
-/// passes, 1 lane); a stored hash of another cost still verifies, and needs_rehash() asks to replace it.
+/// The rule is length, not composition (NIST SP 800-63B 5.1.1.2): 12 to 128 characters, none that attackers try first
+/// (common_password.hpp), not the person's own address, nor what is made of their name, address or tenants. Kept as
+/// argon2id in PHC string form with OWASP's smallest recommended cost (19 MiB, 2 passes, 1 lane); a stored hash of
+/// another cost still verifies, and needs_rehash() asks to replace it.
 ///
 /// hash_password() and verify_password() burn tens of milliseconds and 19 MiB: call them on a BlockingPool only.
 ///
-/// Errors: "password.too_short", "password.too_long", "password.common", "password.is_address",
+/// Errors: "password.too_short", "password.too_long", "password.common", "password.personal", "password.is_address",
 /// "password.malformed" (not UTF-8), "password.hash_failed" (no memory).
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -32,7 +34,9 @@ struct Argon2Cost {
 };
 
 /// Judges a new password; `field` names the input in the error.
-Status check_password(std::string_view password, std::string_view email, std::string_view field);
+/// `about`: what else belongs to the person, as it is written: their name, their tenants.
+Status check_password(std::string_view password, std::string_view email, std::string_view field,
+                      std::span<const std::string> about = {});
 
 /// 16 random bytes.
 std::string make_salt(Random& random);

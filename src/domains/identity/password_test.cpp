@@ -50,7 +50,21 @@ TEST(PasswordRule, RefusesWhatEverybodyTriesFirst) {
 TEST(PasswordRule, RefusesTheAddress) {
   EXPECT_EQ(reason("Ada.Lovelace@Example.org", "ada.lovelace@example.org"), "password.is_address");
   EXPECT_EQ(reason("ada.lovelace", "ada.lovelace@example.org"), "password.is_address");
-  EXPECT_EQ(reason("ada.lovelace1", "ada.lovelace@example.org"), "");
+  EXPECT_EQ(reason("ada.lovelace1", "ada.lovelace@example.org"), "password.personal");
+  EXPECT_EQ(reason("ada and the lovelace", "ada.lovelace@example.org"), "");
+}
+
+TEST(PasswordRule, RefusesOnesOwnNameAndTenants) {
+  const std::vector<std::string> about{"Grace Hopper", "acme-corp", "Acme & Sons"};
+  const auto verdict = [&](std::string_view password) {
+    const Status status = check_password(password, "grace@example.org", "password", about);
+    return status ? "" : status.error().reason();
+  };
+  EXPECT_EQ(verdict("GraceHopper1906"), "password.personal");
+  EXPECT_EQ(verdict("acme-corp-2026"), "password.personal");
+  EXPECT_EQ(verdict("hopper@acme!!"), "password.personal");
+  EXPECT_EQ(verdict("password-acme1"), "password.personal");
+  EXPECT_EQ(verdict("hopper went to acme"), "");
 }
 
 TEST(PasswordHash, VerifiesOnlyThePasswordItWasMadeOf) {

@@ -50,7 +50,7 @@ create table phoenix.sign_in_challenges (
 create index sign_in_challenges_user_id_idx on phoenix.sign_in_challenges (user_id);
 create index sign_in_challenges_expires_at_idx on phoenix.sign_in_challenges (expires_at);
 revoke all on phoenix.sign_in_challenges from phoenix_platform, phoenix_worker;
-grant select, insert, delete on phoenix.sign_in_challenges to phoenix_platform;
+grant select, insert, update, delete on phoenix.sign_in_challenges to phoenix_platform;
 
 -- migrate: down
 -- down-guard: select 1 from phoenix.second_factors
