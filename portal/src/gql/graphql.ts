@@ -537,6 +537,8 @@ export type Mutation = {
   retryOperation: OperationPayload;
   revokeApiKey: RevokedApiKeyPayload;
   rotateApiKey: NewApiKeyPayload;
+  revokeOtherSessions: RevokedSessionsPayload;
+  revokeSession: RevokedSessionsPayload;
   setIncidentStatus: IncidentPayload;
   setPassword: UserPayload;
   setQuota: TenantPayload;
@@ -675,6 +677,12 @@ export type MutationRetryOperationArgs = {
 
 
 export type MutationRevokeApiKeyArgs = {
+export type MutationRevokeOtherSessionsArgs = {
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationRevokeSessionArgs = {
   id: Scalars['ID']['input'];
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
 };
@@ -847,6 +855,7 @@ export type Query = {
   resources: ResourceConnection;
   serviceAccount?: Maybe<ServiceAccount>;
   serviceAccounts: ServiceAccountConnection;
+  sessions: Array<Session>;
   sites: SiteConnection;
   tenant?: Maybe<Tenant>;
   tenants: TenantConnection;
@@ -1100,6 +1109,8 @@ export type ResourceTypeFilter = {
 
 export type RevokedApiKeyPayload = {
   apiKeyId: Scalars['ID']['output'];
+export type RevokedSessionsPayload = {
+  ids: Array<Scalars['ID']['output']>;
 };
 
 export type Role =
@@ -1153,6 +1164,17 @@ export type ServiceAccountOrder =
 
 export type ServiceAccountPayload = {
   serviceAccount: ServiceAccount;
+export type Session = {
+  acr: Scalars['String']['output'];
+  address: Scalars['String']['output'];
+  amr: Array<Scalars['String']['output']>;
+  authTime: Scalars['DateTime']['output'];
+  createdAt: Scalars['DateTime']['output'];
+  current: Scalars['Boolean']['output'];
+  expiresAt: Scalars['DateTime']['output'];
+  id: Scalars['ID']['output'];
+  lastSeenAt: Scalars['DateTime']['output'];
+  userAgent: Scalars['String']['output'];
 };
 
 export type Severity =

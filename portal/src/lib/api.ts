@@ -98,7 +98,38 @@ function fromWire(errors: WireError[], status: number, requestId: string | undef
   return new ApiError(first!.message, first!.details, others);
 }
 
+/** Gives a fresh code for this session. */
+export async function stepUp(code: string): Promise<void> {
+  const response = await post("/auth/step-up", { code });
+  if (!response.ok) await sessionAnswer(response);
+}
+
+type Asker = () => Promise<boolean>;
+let askForCode: Asker | null = null;
+
+/** Who asks for a code when an act wants one; true when it was given. */
+export function onStepUp(asker: Asker) {
+  askForCode = asker;
+  return () => {
+    if (askForCode === asker) askForCode = null;
+  };
+}
+
+/** Runs an operation; what wants a fresh second factor is repeated once one was given. */
 export async function execute<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+  scope: Scope,
+): Promise<Result> {
+  try {
+    return await executeOnce(document, variables, scope);
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.details.reason !== "auth.step_up" || !askForCode || !(await askForCode())) throw error;
+    return executeOnce(document, variables, scope);
+  }
+}
+
+async function executeOnce<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   variables: Variables,
   scope: Scope,
@@ -133,6 +164,12 @@ export interface SessionUser {
   name: string;
   platformAdmin: boolean;
   hasPassword: boolean;
+  hasSecondFactor: boolean;
+}
+
+/** A sign-in that goes on with a code, in this browser and within minutes. */
+export interface Challenge {
+  challenge: string;
 }
 
 async function sessionAnswer(response: Response): Promise<SessionUser> {
@@ -147,8 +184,17 @@ async function sessionAnswer(response: Response): Promise<SessionUser> {
   });
 }
 
-export const login = async (email: string, password: string) => sessionAnswer(await post("/auth/login", { email, password }));
-export const loginOnce = async (token: string) => sessionAnswer(await post("/auth/one-time", { token }));
+async function signInAnswer(response: Response): Promise<SessionUser | Challenge> {
+  if (response.status === 401) {
+    const body = await response.clone().json().catch(() => ({}));
+    if (typeof body.challenge === "string") return { challenge: body.challenge };
+  }
+  return sessionAnswer(response);
+}
+
+export const login = async (email: string, password: string) => signInAnswer(await post("/auth/login", { email, password }));
+export const loginOnce = async (token: string) => signInAnswer(await post("/auth/one-time", { token }));
+export const answerChallenge = async ({ challenge }: Challenge, code: string) => sessionAnswer(await post("/auth/mfa", { challenge, code }));
 
 export interface SignInMethods {
   password: boolean;

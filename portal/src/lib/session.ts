@@ -48,8 +48,15 @@ export async function restore() {
   }
 }
 
-export const signIn = async (email: string, password: string) => enter(await api.login(email, password));
-export const signInOnce = async (token: string) => enter(await api.loginOnce(token));
+/** The challenge, when the account asks for a second factor. */
+async function enterOrAsk(answer: api.SessionUser | api.Challenge): Promise<api.Challenge | null> {
+  if ("challenge" in answer) return answer;
+  await enter(answer);
+  return null;
+}
+export const signIn = async (email: string, password: string) => enterOrAsk(await api.login(email, password));
+export const signInOnce = async (token: string) => enterOrAsk(await api.loginOnce(token));
+export const signInWithCode = async (challenge: api.Challenge, code: string) => enter(await api.answerChallenge(challenge, code));
 
 export async function signOut() {
   const next = await api.logout();

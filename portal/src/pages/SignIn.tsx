@@ -3,9 +3,9 @@
 import { useEffect, useRef, useState, type FormEvent } from "react";
 import { useSearch } from "@tanstack/react-router";
 import { SetPasswordDocument } from "../gql/graphql";
-import { ApiError, asApiError, execute, fieldErrors, signInMethods, userScope, type SignInMethods } from "../lib/api";
+import { ApiError, asApiError, execute, fieldErrors, signInMethods, userScope, type Challenge, type SignInMethods } from "../lib/api";
 import { useGo } from "../lib/scope";
-import { passwordIsSet, restore, signIn, signInOnce, useSession } from "../lib/session";
+import { passwordIsSet, restore, signIn, signInOnce, signInWithCode, useSession } from "../lib/session";
 import { Button } from "../ui/Button";
 import { TextField } from "../ui/Field";
 import { Mark } from "../ui/Mark";
@@ -45,9 +45,59 @@ function problemOf(reason: string): ApiError {
   return new ApiError(message, { code: "UNAUTHENTICATED", reason, nextAction });
 }
 
+/** The second step, of accounts with an authenticator app. */
+function CodeForm({ challenge, onDone, onAgain }: { challenge: Challenge; onDone(): void; onAgain(): void }) {
+  const [code, setCode] = useState("");
+  const [error, setError] = useState<ApiError | null>(null);
+  const [busy, setBusy] = useState(false);
+
+  async function submit(event: FormEvent) {
+    event.preventDefault();
+    if (busy || !code.trim()) return;
+    setBusy(true);
+    setError(null);
+    try {
+      await signInWithCode(challenge, code);
+      onDone();
+    } catch (reason) {
+      setError(asApiError(reason));
+      setCode("");
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const wrong = error?.details.reason === "auth.code_wrong";
+  return (
+    <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
+      <TextField
+        label="Code"
+        name="code"
+        autoComplete="one-time-code"
+        value={code}
+        onChange={setCode}
+        autoFocus
+        mono
+        error={wrong ? error.message : null}
+        hint="Six digits from your authenticator app, or a recovery code."
+      />
+      {error && !wrong && <ErrorBand what="Sign-in failed" error={error} />}
+      <div className={styles.actions}>
+        <Button type="submit" tone="primary" isDisabled={busy || !code.trim()}>
+          {busy ? "Signing in…" : "Sign in"}
+        </Button>
+        <Button tone="quiet" onPress={onAgain}>
+          Begin again
+        </Button>
+      </div>
+    </form>
+  );
+}
+
 export function SignInForm({ email: known, returnTo, onDone }: { email?: string; returnTo: string; onDone(): void }) {
   const [email, setEmail] = useState(known ?? "");
   const [password, setPassword] = useState("");
+  const [challenge, setChallenge] = useState<Challenge | null>(null);
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
 
@@ -57,8 +107,10 @@ export function SignInForm({ email: known, returnTo, onDone }: { email?: string;
     setBusy(true);
     setError(null);
     try {
-      await signIn(email.trim(), password);
-      onDone();
+      const asked = await signIn(email.trim(), password);
+      setChallenge(asked);
+      setPassword("");
+      if (!asked) onDone();
     } catch (reason) {
       setError(asApiError(reason));
     } finally {
@@ -66,6 +118,7 @@ export function SignInForm({ email: known, returnTo, onDone }: { email?: string;
     }
   }
 
+  if (challenge) return <CodeForm challenge={challenge} onDone={onDone} onAgain={() => setChallenge(null)} />;
   const wrong = error?.code === "UNAUTHENTICATED";
   return (
     <>
@@ -149,6 +202,7 @@ export function SignInPage() {
   const go = useGo();
   const [offer, setOffer] = useState(false);
   const [linkError, setLinkError] = useState<ApiError | null>(null);
+  const [challenge, setChallenge] = useState<Challenge | null>(null);
   const [redeeming, setRedeeming] = useState(() => location.hash.startsWith("#token="));
   const once = useRef(false);
 
@@ -161,7 +215,7 @@ export function SignInPage() {
     const token = decodeURIComponent(location.hash.slice("#token=".length));
     history.replaceState(history.state, "", location.pathname + location.search);
     void signInOnce(token)
-      .then(() => setOffer(true))
+      .then((asked) => (asked ? setChallenge(asked) : setOffer(true)))
       .catch((reason: unknown) => setLinkError(asApiError(reason)))
       .finally(() => setRedeeming(false));
   }, [redeeming]);
@@ -197,6 +251,11 @@ export function SignInPage() {
           <SetPasswordForm onDone={leave} />
         ) : signedIn ? (
           <PageTitle>Opening…</PageTitle>
+        ) : challenge ? (
+          <>
+            <PageTitle>Sign in</PageTitle>
+            <CodeForm challenge={challenge} onDone={() => setOffer(true)} onAgain={() => setChallenge(null)} />
+          </>
         ) : (
           <>
             <PageTitle>Sign in</PageTitle>

@@ -8,6 +8,7 @@ import { Button } from "../ui/Button";
 import { Go } from "../ui/Go";
 import { Empty, ErrorBand, Patiently } from "../ui/States";
 import { Shell } from "./Shell";
+import { StepUp } from "./StepUp";
 import styles from "./shell.module.css";
 import ui from "../ui/ui.module.css";
 
@@ -40,6 +41,7 @@ export function Root() {
   return (
     <>
       <Outlet />
+      <StepUp />
       {session.phase === "expired" && (
         <Suspense>
           <Reauth email={session.user.email} />

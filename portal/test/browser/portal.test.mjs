@@ -41,6 +41,8 @@ async function signIn(user = mock.world.admin) {
   await page.waitForURL(/platform|\/t\//);
 }
 const open = (path) => page.goto(mock.url + path);
+/// PHX_SCREENSHOTS=folder keeps pictures.
+const picture = async (name) => process.env.PHX_SCREENSHOTS && page.screenshot({ path: `${process.env.PHX_SCREENSHOTS}/${name}.png` });
 
 before(async () => {
   browser = await launch();
@@ -124,6 +126,42 @@ describe("a newcomer", () => {
     await page.getByLabel("Password").fill("wrong");
     await page.getByRole("button", { name: "Sign in" }).click();
     await seen(page.getByText("Email and password do not match"));
+  });
+});
+
+describe("a second factor", () => {
+  it("is asked for at sign-in, and again by an act that is dangerous, which is then repeated", async () => {
+    await fresh();
+    mock.world.admin.code = "123456";
+    await page.goto(`${mock.url}/sign-in`);
+    await page.getByLabel("Email").fill(mock.world.admin.email);
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await seen(page.getByText("Six digits from your authenticator app"));
+    assert.deepEqual(await axe(page), []);
+    await picture("sign-in-code");
+    await page.getByLabel("Code").fill("000000");
+    await page.keyboard.press("Enter");
+    await seen(page.getByText("The code is not right"));
+    await page.getByLabel("Code").fill("123456");
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/platform/);
+
+    mock.control.stale = true;
+    await open(`/t/acme/virtual-machines/${machine("web-1").id}`);
+    await live();
+    await page.getByRole("button", { name: "More actions" }).click();
+    await page.getByRole("menuitem", { name: "Delete" }).click();
+    await page.getByLabel("Type web-1 to confirm").fill("web-1");
+    await page.getByRole("button", { name: "Delete machine and disks" }).click();
+    const question = page.getByRole("dialog", { name: "Confirm that it is you" });
+    await seen(question);
+    assert.deepEqual(await axe(page), []);
+    await picture("step-up");
+    await question.getByLabel("Code").fill("123456");
+    await question.getByRole("button", { name: "Confirm" }).click();
+    await question.waitFor({ state: "detached" });
+    await seen(page.getByText("web-1 was deleted."));
   });
 });
 

@@ -56,7 +56,7 @@ export async function startMock({ port = 0, stepMs, seeded } = {}) {
     response.end(JSON.stringify(value));
   }
 
-  const publicUser = (user) => ({ id: user.id, email: user.email, name: user.name, platformAdmin: user.platformAdmin, hasPassword: Boolean(user.password) });
+  const publicUser = (user) => ({ id: user.id, email: user.email, name: user.name, platformAdmin: user.platformAdmin, hasPassword: Boolean(user.password), hasSecondFactor: Boolean(user.code) });
   const welcome = (response, user) => {
     const token = randomUUID();
     sessions.set(token, user);
@@ -86,7 +86,15 @@ export async function startMock({ port = 0, stepMs, seeded } = {}) {
     if (pathname === "/auth/login") {
       const { email, password } = await body(request);
       const found = [...world.tables.User.values()].find((one) => one.email === email && one.password === password);
+      if (found?.code) return send(response, 401, { challenge: found.id, error: { code: "MFA_REQUIRED", reason: "auth.second_factor", message: "This account asks for a second factor." } });
       return found ? welcome(response, found) : send(response, 401, {});
+    }
+    if (pathname === "/auth/mfa" || pathname === "/auth/step-up") {
+      const { challenge, code } = await body(request);
+      const asked = user ?? world.tables.User.get(challenge);
+      if (asked?.code !== code) return send(response, user ? 400 : 401, { error: { code: user ? "VALIDATION_ERROR" : "UNAUTHENTICATED", reason: "auth.code_wrong", field: "code", message: "The code is not right, or was used before." } });
+      control.stale = false;
+      return user ? send(response, 200, { acr: "aal2" }) : welcome(response, asked);
     }
     if (pathname === "/auth/one-time") {
       const { token } = await body(request);
@@ -104,6 +112,8 @@ export async function startMock({ port = 0, stepMs, seeded } = {}) {
       if (!user) return send(response, 401, { errors: [{ message: "Sign in first.", extensions: { code: "UNAUTHENTICATED" } }] });
       if (control.failing && query.includes(control.failing))
         return send(response, 200, { errors: [wireError(new Refusal("The store did not answer in time.", "SERVER_ERROR", { nextAction: "Try again in a minute." }))] });
+      if (user.code && control.stale && query.includes("deleteVirtualMachine"))
+        return send(response, 200, { errors: [{ message: "This needs a fresh code of your authenticator app.", extensions: { code: "MFA_REQUIRED", reason: "auth.step_up", acr_values: "aal2", max_age: 300 } }] });
       try {
         const context = contextOf(user, request.headers["x-phoenix-tenant"]);
         const answer = await graphql({ schema, source: query, variableValues: variables, operationName, contextValue: context });

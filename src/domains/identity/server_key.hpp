@@ -1,7 +1,8 @@
 #pragma once
-/// The key under which bearer tokens are hashed: 32 random bytes in a file of the data folder that only we may read.
+/// The key under which bearer tokens are hashed, and from which the keys of second factors are made: 32 random bytes in a file of the data folder that only we may read.
 /// It is not in the database, so that neither a dump nor a replica can test tokens. Several servers on one database
-/// need the same file; losing it only means that tokens must be made again.
+/// need the same file; losing it means that tokens must be made and second
+/// factors set up again.
 ///
 /// Synchronous: for start-up.
 /// Errors: kFailedPrecondition "server_key.unsafe" (others may read it, or it is not ours or no regular file),
