@@ -1,7 +1,7 @@
 #pragma once
-/// The key under which bearer tokens are hashed, and from which the keys of second factors are made: 32 random bytes in a file of the data folder that only we may read.
-/// It is not in the database, so that neither a dump nor a replica can test tokens. Several servers on one database
-/// need the same file; losing it means that tokens must be made and second
+/// The key under which bearer tokens are hashed, and from which the keys of second factors are made: 32 random bytes in
+/// a file of the data folder that only we may read. It is not in the database, so that neither a dump nor a replica can
+/// test tokens. Several servers on one database need the same file; losing it means that tokens must be made and second
 /// factors set up again.
 ///
 /// Synchronous: for start-up.
