@@ -536,9 +536,9 @@ export type Mutation = {
   resumeVirtualMachine: VirtualMachinePayload;
   retryOperation: OperationPayload;
   revokeApiKey: RevokedApiKeyPayload;
-  rotateApiKey: NewApiKeyPayload;
   revokeOtherSessions: RevokedSessionsPayload;
   revokeSession: RevokedSessionsPayload;
+  rotateApiKey: NewApiKeyPayload;
   setIncidentStatus: IncidentPayload;
   setPassword: UserPayload;
   setQuota: TenantPayload;
@@ -677,6 +677,11 @@ export type MutationRetryOperationArgs = {
 
 
 export type MutationRevokeApiKeyArgs = {
+  id: Scalars['ID']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
 export type MutationRevokeOtherSessionsArgs = {
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
 };
@@ -1109,6 +1114,8 @@ export type ResourceTypeFilter = {
 
 export type RevokedApiKeyPayload = {
   apiKeyId: Scalars['ID']['output'];
+};
+
 export type RevokedSessionsPayload = {
   ids: Array<Scalars['ID']['output']>;
 };
@@ -1164,6 +1171,8 @@ export type ServiceAccountOrder =
 
 export type ServiceAccountPayload = {
   serviceAccount: ServiceAccount;
+};
+
 export type Session = {
   acr: Scalars['String']['output'];
   address: Scalars['String']['output'];

@@ -74,6 +74,7 @@ class HandlerContext final : public api::MutationContext {
   }
   void audit(std::string, Uuid, boost::json::value, boost::json::value) override {}
   void audit_tenant(Uuid) override {}
+  void show_once(std::string field, std::string secret) override { once_.emplace(std::move(field), std::move(secret)); }
   void after_commit(std::function<void()> hook) override { hooks_.push_back(std::move(hook)); }
 
  private:
@@ -84,6 +85,7 @@ class HandlerContext final : public api::MutationContext {
     if (outcome) {
       PHX_CO_CHECK(co_await tx_->commit());
       for (const auto& hook : hooks_) hook();
+      for (const auto& [field, secret] : once_) (*outcome)[field] = secret;
     }
     tx_.reset();
     co_return outcome;
@@ -93,6 +95,7 @@ class HandlerContext final : public api::MutationContext {
   api::RequestContext request_;
   std::optional<pg::Transaction> tx_;
   std::vector<std::function<void()>> hooks_;
+  std::map<std::string, std::string> once_;
 };
 
 struct Reply {
