@@ -204,6 +204,9 @@ struct Ctl::Impl {
   asio::awaitable<Status> key_rotate(CtlClient& client);
   asio::awaitable<Status> key_revoke(CtlClient& client);
   asio::awaitable<Status> audit_export(CtlClient& client);
+  // --- people
+  asio::awaitable<Status> user_reset_mfa(CtlClient& client);
+  asio::awaitable<Status> user_reset_password(CtlClient& client);
   // --- the server
   asio::awaitable<Status> token(CtlClient& client);
   asio::awaitable<Status> sign_in_link(CtlClient& client);
@@ -464,6 +467,33 @@ asio::awaitable<Status> Ctl::Impl::key_revoke(CtlClient& client) {
       "mutation($id: ID!, $key: String) { revokeApiKey(id: $id, idempotencyKey: $key) { apiKeyId } }",
       with_key({{"id", id}}), tenant));
   show(json::object{{"id", id}, {"revoked", true}});
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::user_reset_mfa(CtlClient& client) {
+  PHX_CO_TRY(const auto data, co_await client.graphql("mutation($account: String!, $key: String) { "
+                                                      "resetSecondFactor(account: $account, idempotencyKey: $key) { "
+                                                      "userId } }",
+                                                      with_key({{"account", wanted()}}), ""));
+  show(json::object{{"id", data.at("resetSecondFactor").at("userId")}, {"secondFactor", false}});
+  co_return Status();
+}
+
+asio::awaitable<Status> Ctl::Impl::user_reset_password(CtlClient& client) {
+  PHX_CO_TRY(const auto data, co_await client.graphql("mutation($account: String!, $key: String) { "
+                                                      "resetPassword(account: $account, idempotencyKey: $key) { "
+                                                      "link expiresAt } }",
+                                                      with_key({{"account", wanted()}}), ""));
+  const auto& payload = data.at("resetPassword").as_object();
+  if (as_json()) {
+    show(payload);
+    co_return Status();
+  }
+  if (payload.at("link").is_null())
+    co_return Error(Code::kFailedPrecondition, "ctl.shown_before", "The link of this idempotency key was shown before.")
+        .with_next_action("Run it again with another key, or without one.");
+  std::cout << cell(payload.at("link")) << "\n";
+  std::cerr << "It works once, until " << cell(payload.at("expiresAt")) << ": hand it to nobody else.\n";
   co_return Status();
 }
 
@@ -925,6 +955,16 @@ void Ctl::add_to(CLI::App& app) {
       ->add_option("--overlap", i.overlap_seconds, "Seconds after which the old one ends")
       ->check(CLI::Range(0, 30 * 24 * 3600));
   named(command(keys, "revoke", "End a key at once", [&i](CtlClient& c) { return i.key_revoke(c); }), which_key);
+
+  auto* user = ctl->add_subcommand("user", "People's accounts");
+  user->require_subcommand(1)->fallthrough();
+  const char* which_user = "E-mail address or id";
+  named(command(user, "reset-mfa", "Take a lost second factor off an account and end its sessions",
+                [&i](CtlClient& c) { return i.user_reset_mfa(c); }),
+        which_user);
+  named(command(user, "reset-password", "Void an account's password and print a one-time link to hand over",
+                [&i](CtlClient& c) { return i.user_reset_password(c); }),
+        which_user);
 
   auto* token =
       command(ctl, "token", "Print a bearer token (on the server's machine); with --tenant it opens that one only",

@@ -51,6 +51,7 @@ std::vector<graphql::SdlSource> product_sdl() {
       {"engine/engine.graphql", sdl::engine::engine},
       {"domains/tenancy/tenancy.graphql", sdl::tenancy::tenancy},
       {"domains/identity/identity.graphql", sdl::identity::identity},
+      {"domains/identity/account_reset.graphql", sdl::identity::account_reset},
       {"domains/identity/api_keys.graphql", sdl::identity::api_keys},
       {"domains/identity/session_list.graphql", sdl::identity::session_list},
       {"domains/compute/compute.graphql", sdl::compute::compute},

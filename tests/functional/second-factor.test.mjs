@@ -121,6 +121,43 @@ test('a dangerous act wants a fresh code, and is then repeated', { timeout: pati
   assert.equal((await world.ask('mutation { deleteVirtualMachine(id: "018f0000-0000-7000-8000-000000000009") { operation { id } } }', {}, { tenant: 'acme' })).errors[0].extensions.reason, 'vm.not_found');
 });
 
+test('an administrator takes a lost app off, and hands out a link for a lost password', { timeout: patience }, async () => {
+  const ctl = (...args) => world.ctlJson('user', ...args);
+  const user = 'grace@example.org';
+  const { userId } = (await world.graphql('mutation($i: CreateUserInput!) { createUser(input: $i) { userId } }', { i: { email: user, name: 'Grace', password: kPassword } })).createUser;
+  const there = await send(world, '/auth/login', { email: user, password: kPassword });
+  const begun = await send(world, '/auth/second-factor', { password: kPassword }, there.cookie);
+  const confirmed = await send(world, '/auth/second-factor/confirm', { code: code(begun.body.secret, Math.floor(Date.now() / 30_000)) }, there.cookie);
+  assert.equal(confirmed.status, 200, JSON.stringify(confirmed.body));
+  const live = await Live.connect(world, { token: null, headers: { cookie: there.cookie, origin: world.url } });
+
+  assert.deepEqual(await ctl('reset-mfa', 'Grace@Example.org'), { id: userId, secondFactor: false });
+  await until('the socket to be closed', () => live.closed);
+  assert.equal(live.closed.code, 4403);
+  assert.equal((await send(world, '/auth/session', null, there.cookie)).status, 401);
+  assert.equal((await send(world, '/auth/login', { email: user, password: kPassword })).status, 200);
+  assert.equal((await world.ctlFails('user', 'reset-mfa', user)).reason, 'second_factor.missing');
+  assert.equal((await world.ctlFails('user', 'reset-mfa', 'nobody@example.org')).reason, 'user.not_found');
+
+  const { link } = await ctl('reset-password', userId);
+  assert.equal(link.split('#')[0], `${world.url}/sign-in`);
+  assert.equal((await send(world, '/auth/login', { email: user, password: kPassword })).status, 401);
+  const back = await send(world, '/auth/one-time', { token: link.split('#token=')[1] });
+  assert.equal(back.status, 200, JSON.stringify(back.body));
+  assert.equal(back.body.user.hasPassword, false);
+  await world.graphql('mutation($p: String!) { setPassword(password: $p) { userId } }', { p: `${kPassword} again` }, { cookie: back.cookie });
+  assert.equal((await send(world, '/auth/login', { email: user, password: `${kPassword} again` })).status, 200);
+  assert.equal((await send(world, '/auth/one-time', { token: link.split('#token=')[1] })).status, 401, 'once');
+
+  // Who did it to whom is on record, and the link is not.
+  const { nodes } = (await world.graphql('{ auditLog(first: 100) { nodes { action actor objectId outcome before after } } }')).auditLog;
+  for (const action of ['resetSecondFactor', 'resetPassword'])
+    assert.ok(nodes.some((row) => row.action === action && row.objectId === userId && row.outcome === 'OK'), `${action}: ${JSON.stringify(nodes.slice(0, 5))}`);
+  assert.ok(!JSON.stringify(nodes).includes(link.split('#token=')[1]));
+  // In the portal it is for administrators of the platform alone.
+  assert.equal((await world.ask('mutation { resetSecondFactor(account: "grace@example.org") { userId } }', {}, { tenant: 'acme', cookie: ada.cookie })).errors[0].extensions.code, 'FORBIDDEN');
+});
+
 test('the app is taken off with a code, and nothing of it was written down', { timeout: patience }, async () => {
   assert.equal((await send(world, '/auth/second-factor/remove', { code: ada.recovery[2] }, ada.cookie)).status, 200);
   assert.equal((await login()).status, 200);

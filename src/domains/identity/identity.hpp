@@ -197,6 +197,13 @@ class Identity final : public api::Authenticator {
                                                                      boost::json::object args);
   asio::awaitable<Result<boost::json::object>> create_user(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<boost::json::object>> set_password(api::MutationContext& context, boost::json::object args);
+  /// The account an administrator named by id or address; "user.not_found".
+  asio::awaitable<Result<Uuid>> account_to_reset(api::MutationContext& context, const boost::json::object& args);
+  /// Sessions, tokens, links and waiting sign-ins of an account; returns how many sessions and tokens.
+  asio::awaitable<Result<std::int64_t>> end_everything(api::MutationContext& context, Uuid user);
+  asio::awaitable<Result<boost::json::object>> reset_second_factor(api::MutationContext& context,
+                                                                   boost::json::object args);
+  asio::awaitable<Result<boost::json::object>> reset_password(api::MutationContext& context, boost::json::object args);
   asio::awaitable<Result<boost::json::value>> me(api::QueryContext& context, boost::json::object args);
 
   /// A sign-in that waits for its second factor: both secrets are needed, one of them is the browser's cookie.

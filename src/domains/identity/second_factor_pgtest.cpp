@@ -353,6 +353,54 @@ TEST_F(SecondFactorTest, AnotherServerKeyReadsNothing) {
   EXPECT_EQ(give(there, challenged, recovery[0]).reason(), "auth.code_wrong");
 }
 
+TEST_F(SecondFactorTest, AnAdministratorTakesALostOneOff) {
+  Browser lost(process);
+  enrol(lost);
+  Browser waits(process);
+  const Reply challenged = waits.sign_in("ada@example.org");
+  ASSERT_EQ(challenged.reason(), "auth.second_factor");
+  add_user("root@example.org");
+  Browser root(process);
+  ASSERT_EQ(root.sign_in("root@example.org").status, 200);
+  EXPECT_EQ(root.mutate("resetSecondFactor", {{"account", "grace@example.org"}}).error().reason(), "user.not_found");
+  const auto done = root.mutate("resetSecondFactor", {{"account", "ADA@example.org"}});
+  ASSERT_TRUE(done) << done.error().to_string();
+  EXPECT_EQ(done->at("userId").as_string(), ada.to_string());
+  // Whoever holds what was lost is out, here and where a sign-in was waiting.
+  EXPECT_FALSE(lost.principal());
+  EXPECT_EQ(give(waits, challenged, code()).reason(), "auth.challenge");
+  EXPECT_EQ(give(waits, challenged, recovery[0]).reason(), "auth.challenge");
+  EXPECT_TRUE(root.principal()) << "others stay";
+  EXPECT_EQ(Browser(process).sign_in("ada@example.org").status, 200) << "the password alone opens it again";
+  EXPECT_EQ(root.mutate("resetSecondFactor", {{"account", ada.to_string()}}).error().reason(), "second_factor.missing");
+}
+
+TEST_F(SecondFactorTest, AnAdministratorResetsAPasswordByALinkAndNotTheSecondFactor) {
+  Browser browser(process);
+  enrol(browser);
+  add_user("root@example.org");
+  Browser root(process);
+  ASSERT_EQ(root.sign_in("root@example.org").status, 200);
+  const auto first = root.mutate("resetPassword", {{"account", "ada@example.org"}});
+  ASSERT_TRUE(first) << first.error().to_string();
+  EXPECT_FALSE(browser.principal());
+  EXPECT_EQ(Browser(process).sign_in("ada@example.org").reason(), "auth.invalid_credentials");
+  const auto second = root.mutate("resetPassword", {{"account", "ada@example.org"}});
+  const auto token_of = [](const auto& made) {
+    const std::string link(made->at("link").as_string());
+    return link.substr(link.find("#token=") + 7);
+  };
+  EXPECT_EQ(Browser(process).post("/auth/one-time", {{"token", token_of(first)}}).reason(), "auth.link_invalid");
+  Browser back(process);
+  const Reply asked = back.post("/auth/one-time", {{"token", token_of(second)}});
+  ASSERT_EQ(asked.reason(), "auth.second_factor") << "the link stands for the password alone";
+  ASSERT_EQ(give(back, asked, recovery[0]).status, 200);
+  // The old one is void, so it is not asked for.
+  const auto set = back.mutate("setPassword", {{"password", "another long password"}});
+  EXPECT_TRUE(set) << set.error().to_string();
+  EXPECT_EQ(Browser(process).post("/auth/one-time", {{"token", token_of(second)}}).reason(), "auth.link_invalid");
+}
+
 TEST_F(SecondFactorTest, ItsTablesAreThePlatformsAlone) {
   for (const char* table : {"second_factors", "second_factor_enrolments", "recovery_codes", "sign_in_challenges"})
     for (const char* role : {"phoenix_tenant", "phoenix_worker"})

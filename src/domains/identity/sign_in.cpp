@@ -71,6 +71,12 @@ void Identity::register_with(api::Registry& registry, api::Router& router) {
   registry.mutation("revokeOtherSessions", [this](api::MutationContext& context, boost::json::object args) {
     return revoke_other_sessions(context, std::move(args));
   });
+  registry.mutation("resetSecondFactor", [this](api::MutationContext& context, boost::json::object args) {
+    return reset_second_factor(context, std::move(args));
+  });
+  registry.mutation("resetPassword", [this](api::MutationContext& context, boost::json::object args) {
+    return reset_password(context, std::move(args));
+  });
   registry.mutation("createUser", [this](api::MutationContext& context, boost::json::object args) {
     return create_user(context, std::move(args));
   });
