@@ -2,7 +2,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from "@tanstack/react-router";
 import type { IncidentStatus, Severity, VirtualMachineState } from "./gql/graphql";
 import { machineStates, severityMeaning, incidentStatuses } from "./ui/badges";
-import { Home, NotFound, PlatformScope, Root, TenantHome, TenantScope } from "./shell/Root";
+import { AccountFrame, Home, NotFound, PlatformScope, Root, TenantHome, TenantScope } from "./shell/Root";
 import { SignInPage } from "./pages/SignIn";
 
 const text = (value: unknown) => (typeof value === "string" && value ? value : typeof value === "number" ? String(value) : undefined);
@@ -67,6 +67,7 @@ const pages = {
   room: () => import("./pages/IncidentRoom"),
   tenants: () => import("./pages/Tenants"),
   keys: () => import("./pages/ApiKeys"),
+  security: () => import("./pages/Security"),
 };
 
 const overlays = [
@@ -75,9 +76,11 @@ const overlays = [
   () => import("./shell/KeySheet"),
   () => import("./shell/Reauth"),
   () => import("./ui/MenuPopover"),
+  () => import("./ui/ConfirmCode"),
   () => import("./pages/DeclareDialog"),
   () => import("./pages/CreateTenantDialog"),
   () => import("./pages/KeyDialogs"),
+  () => import("./pages/SecondFactorDialogs"),
   () => import("./pages/ConsolePanel"),
   () => import("./pages/Report"),
 ];
@@ -159,12 +162,20 @@ const keys = createRoute({
   component: lazyRouteComponent(pages.keys, "ApiKeysPage"),
 });
 
+const account = createRoute({ getParentRoute: () => root, path: "/account", component: AccountFrame });
+const security = createRoute({
+  getParentRoute: () => account,
+  path: "/security",
+  component: lazyRouteComponent(pages.security, "SecurityPage"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     home,
     signIn,
     platform.addChildren([platformHome, tenants, platformMachines, platformIncidents, platformRoom]),
     tenant.addChildren([tenantHome, machines, createMachine, machine, incidents, room, keys]),
+    account.addChildren([security]),
   ]),
   defaultPreload: false,
 });

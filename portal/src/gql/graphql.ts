@@ -532,6 +532,8 @@ export type Mutation = {
   rebootVirtualMachine: VirtualMachinePayload;
   removeUnknownGuest: UnknownGuestPayload;
   removeUserFromTenant: RemovedMemberPayload;
+  resetPassword: PasswordResetPayload;
+  resetSecondFactor: SecondFactorResetPayload;
   restartIncidentGuest: IncidentActionPayload;
   resumeVirtualMachine: VirtualMachinePayload;
   retryOperation: OperationPayload;
@@ -655,6 +657,18 @@ export type MutationRemoveUnknownGuestArgs = {
 export type MutationRemoveUserFromTenantArgs = {
   idempotencyKey?: InputMaybe<Scalars['String']['input']>;
   userId: Scalars['ID']['input'];
+};
+
+
+export type MutationResetPasswordArgs = {
+  account: Scalars['String']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
+};
+
+
+export type MutationResetSecondFactorArgs = {
+  account: Scalars['String']['input'];
+  idempotencyKey?: InputMaybe<Scalars['String']['input']>;
 };
 
 
@@ -827,6 +841,12 @@ export type PageInfo = {
   hasNextPage: Scalars['Boolean']['output'];
   hasPreviousPage: Scalars['Boolean']['output'];
   startCursor?: Maybe<Scalars['String']['output']>;
+};
+
+export type PasswordResetPayload = {
+  expiresAt: Scalars['DateTime']['output'];
+  link?: Maybe<Scalars['String']['output']>;
+  userId: Scalars['ID']['output'];
 };
 
 export type Permission = {
@@ -1126,6 +1146,10 @@ export type Role =
   | 'TENANT_MEMBER'
   | 'TENANT_OWNER'
   | 'TENANT_VIEWER';
+
+export type SecondFactorResetPayload = {
+  userId: Scalars['ID']['output'];
+};
 
 export type ServiceAccount = {
   createdAt: Scalars['DateTime']['output'];
@@ -1885,6 +1909,18 @@ export type RevokeKeyMutationVariables = Exact<{
 
 export type RevokeKeyMutation = { revokeApiKey: { apiKeyId: string } };
 
+export type RevokeSessionMutationVariables = Exact<{
+  id: Scalars['ID']['input'];
+}>;
+
+
+export type RevokeSessionMutation = { revokeSession: { ids: Array<string> } };
+
+export type RevokeOtherSessionsMutationVariables = Exact<{ [key: string]: never; }>;
+
+
+export type RevokeOtherSessionsMutation = { revokeOtherSessions: { ids: Array<string> } };
+
 export type MeQueryVariables = Exact<{ [key: string]: never; }>;
 
 
@@ -2046,6 +2082,11 @@ export type ServiceAccountListQueryVariables = Exact<{
 
 
 export type ServiceAccountListQuery = { serviceAccounts: { nodes: Array<{ id: string, name: string, role: Role }> } };
+
+export type SessionsQueryVariables = Exact<{ [key: string]: never; }>;
+
+
+export type SessionsQuery = { sessions: Array<{ id: string, createdAt: string, lastSeenAt: string, address: string, userAgent: string, amr: Array<string>, acr: string, current: boolean }> };
 
 export class TypedDocumentString<TResult, TVariables>
   extends String
@@ -3412,6 +3453,20 @@ export const RevokeKeyDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<RevokeKeyMutation, RevokeKeyMutationVariables>;
+export const RevokeSessionDocument = new TypedDocumentString(`
+    mutation RevokeSession($id: ID!) {
+  revokeSession(id: $id) {
+    ids
+  }
+}
+    `) as unknown as TypedDocumentString<RevokeSessionMutation, RevokeSessionMutationVariables>;
+export const RevokeOtherSessionsDocument = new TypedDocumentString(`
+    mutation RevokeOtherSessions {
+  revokeOtherSessions {
+    ids
+  }
+}
+    `) as unknown as TypedDocumentString<RevokeOtherSessionsMutation, RevokeOtherSessionsMutationVariables>;
 export const MeDocument = new TypedDocumentString(`
     query Me {
   me {
@@ -3947,3 +4002,17 @@ export const ServiceAccountListDocument = new TypedDocumentString(`
   }
 }
     `) as unknown as TypedDocumentString<ServiceAccountListQuery, ServiceAccountListQueryVariables>;
+export const SessionsDocument = new TypedDocumentString(`
+    query Sessions {
+  sessions {
+    id
+    createdAt
+    lastSeenAt
+    address
+    userAgent
+    amr
+    acr
+    current
+  }
+}
+    `) as unknown as TypedDocumentString<SessionsQuery, SessionsQueryVariables>;

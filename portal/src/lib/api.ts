@@ -196,6 +196,34 @@ export const login = async (email: string, password: string) => signInAnswer(awa
 export const loginOnce = async (token: string) => signInAnswer(await post("/auth/one-time", { token }));
 export const answerChallenge = async ({ challenge }: Challenge, code: string) => sessionAnswer(await post("/auth/mfa", { challenge, code }));
 
+/** What the routes of one's own second factor answer; failures are as those of signing in. */
+async function account<Answer>(path: string, body?: Record<string, string>): Promise<Answer> {
+  const response = body ? await post(path, body) : await request(path, { headers: { Accept: "application/json" } });
+  if (!response.ok) await sessionAnswer(response);
+  return response.json();
+}
+
+export interface SecondFactor {
+  enabled: boolean;
+  since: string | null;
+  /** How many are left. */
+  recoveryCodes: number;
+}
+export interface Enrolment {
+  secret: string;
+  uri: string;
+}
+/** By the password, or by a code where there is an app already. */
+export type Proof = { password: string } | { code: string };
+
+export const secondFactor = () => account<SecondFactor>("/auth/second-factor");
+export const beginSecondFactor = (proof: Proof | Record<string, never>) => account<Enrolment>("/auth/second-factor", proof);
+export const confirmSecondFactor = async (code: string) =>
+  (await account<{ recoveryCodes: string[] }>("/auth/second-factor/confirm", { code })).recoveryCodes;
+export const renewRecoveryCodes = async (code: string) =>
+  (await account<{ recoveryCodes: string[] }>("/auth/second-factor/recovery-codes", { code })).recoveryCodes;
+export const removeSecondFactor = (code: string) => account<object>("/auth/second-factor/remove", { code });
+
 export interface SignInMethods {
   password: boolean;
   /** An identity provider elsewhere: what it is called, and where signing in there begins. */

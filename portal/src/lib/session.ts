@@ -73,6 +73,10 @@ export function passwordIsSet() {
   if (current.phase === "signed-in") set({ ...current, user: { ...current.user, hasPassword: true } });
 }
 
+export function secondFactorIs(hasSecondFactor: boolean) {
+  if (current.phase === "signed-in") set({ ...current, user: { ...current.user, hasSecondFactor } });
+}
+
 export function expire() {
   if (current.phase === "signed-in") set({ ...current, phase: "expired" });
 }

@@ -7,8 +7,10 @@ import { ScopeProvider, useGo, useScope } from "../lib/scope";
 import { Button } from "../ui/Button";
 import { Go } from "../ui/Go";
 import { Empty, ErrorBand, Patiently } from "../ui/States";
-import { Shell } from "./Shell";
+import { Mark } from "../ui/Mark";
+import { Shell, Notices } from "./Shell";
 import { StepUp } from "./StepUp";
+import { UserMenu } from "./UserMenu";
 import styles from "./shell.module.css";
 import ui from "../ui/ui.module.css";
 
@@ -82,6 +84,28 @@ export function Home() {
         Ask an owner of a tenant, or a platform administrator, to add {me.email}.
       </Empty>
     </main>
+  );
+}
+
+/** Around the pages of one's own account, which belong to no scope: also for who is a member of nothing yet. */
+export function AccountFrame() {
+  return (
+    <div className={styles.account}>
+      <header className={styles.top}>
+        <Go href="/" className={styles.brand} aria-label="Sankofa Phoenix, back to the start">
+          <Mark />
+          <span>Sankofa Phoenix</span>
+        </Go>
+        <span className={styles.spring} />
+        <UserMenu />
+      </header>
+      <main id="page" tabIndex={-1} className={styles.page}>
+        <Outlet />
+      </main>
+      <div className={styles.bottom}>
+        <Notices />
+      </div>
+    </div>
   );
 }
 

@@ -114,7 +114,7 @@ function RailLink({ href, icon: Icon, label, keys, count }: RailLinkProps) {
   );
 }
 
-function Notices() {
+export function Notices() {
   const notices = useNotices();
   return (
     <div className={styles.notices} role="status" aria-live="polite">

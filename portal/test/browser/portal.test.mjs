@@ -2,6 +2,7 @@
 // by the Content-Security-Policy and nothing thrown.
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import decodeQR from "qr/decode.js";
 import { axe, launch } from "../browser-kit.mjs";
 import { startMock } from "../mock/server.mjs";
 
@@ -43,6 +44,21 @@ async function signIn(user = mock.world.admin) {
 const open = (path) => page.goto(mock.url + path);
 /// PHX_SCREENSHOTS=folder keeps pictures.
 const picture = async (name) => process.env.PHX_SCREENSHOTS && page.screenshot({ path: `${process.env.PHX_SCREENSHOTS}/${name}.png` });
+
+/// The picture as a reader of QR codes wants it.
+async function pixels(png) {
+  const { data, ...size } = await page.evaluate(async (base64) => {
+    const image = new Image();
+    image.src = `data:image/png;base64,${base64}`;
+    await image.decode();
+    const { width, height } = image;
+    const canvas = Object.assign(document.createElement("canvas"), { width, height });
+    const pen = canvas.getContext("2d");
+    pen.drawImage(image, 0, 0);
+    return { width, height, data: [...pen.getImageData(0, 0, width, height).data] };
+  }, png.toString("base64"));
+  return { ...size, data: Uint8Array.from(data) };
+}
 
 before(async () => {
   browser = await launch();
@@ -162,6 +178,73 @@ describe("a second factor", () => {
     await question.getByRole("button", { name: "Confirm" }).click();
     await question.waitFor({ state: "detached" });
     await seen(page.getByText("web-1 was deleted."));
+  });
+});
+
+describe("one's own account", () => {
+  it("sets an app up by its QR code, keeps the codes, ends sessions and changes the password", async () => {
+    await fresh();
+    await signIn();
+    await page.getByRole("button", { name: /your menu/ }).click();
+    await page.getByRole("menuitem", { name: "Security of your account" }).click();
+    await page.waitForURL(/\/account\/security/);
+    await seen(page.getByRole("row", { name: /Firefox on Linux/ }).getByText("This session"));
+    assert.deepEqual(await axe(page), []);
+
+    await page.getByRole("button", { name: "Set up an authenticator app" }).click();
+    await page.getByLabel("Your password").fill("wrong");
+    await page.keyboard.press("Enter");
+    await seen(page.getByText("The password is not right."));
+    await page.getByLabel("Your password").fill(password);
+    await page.keyboard.press("Enter");
+    const code = page.getByRole("img", { name: "QR code for the authenticator app" });
+    await seen(code);
+    await seen(page.getByText("JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP"));
+    assert.deepEqual(await axe(page), []);
+    await picture("enrol");
+    // What a phone sees.
+    assert.match(decodeQR(await pixels(await code.screenshot())), /^otpauth:\/\/totp\/Sankofa%20Phoenix:ama%40sankofa.example\?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&/);
+    await page.getByLabel("Code", { exact: true }).fill("654321");
+    await page.keyboard.press("Enter");
+    await seen(page.getByText("The code is not right"));
+    await page.getByLabel("Code", { exact: true }).fill("123456");
+    await page.keyboard.press("Enter");
+    const codes = page.getByRole("dialog", { name: "Keep these recovery codes" });
+    await seen(codes);
+    assert.equal(await codes.getByRole("listitem").count(), 10);
+    assert.deepEqual(await axe(page), []);
+    await picture("recovery-codes");
+    await page.keyboard.press("Escape");
+    await seen(codes, 1000);
+    const [download] = await Promise.all([page.waitForEvent("download"), codes.getByRole("button", { name: "Download" }).click()]);
+    assert.equal(download.suggestedFilename(), "phoenix-recovery-codes.txt");
+    await codes.getByRole("button", { name: "I have kept them" }).click();
+    await codes.waitFor({ state: "detached" });
+    assert.ok(!(await page.content()).includes("K7PM"), "shown once");
+    await seen(page.getByText("10 of 10 recovery codes are left."));
+    await picture("security");
+
+    await page.getByRole("button", { name: /Sign out Safari on iOS/ }).click();
+    await seen(page.getByText("Safari on iOS is signed out."));
+    await page.getByRole("row", { name: /Safari on iOS/ }).waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Sign out everywhere else" }).click();
+    await page.getByRole("row", { name: /curl/ }).waitFor({ state: "detached" });
+    await seen(page.getByRole("row", { name: /This session/ }));
+
+    await page.getByLabel("Current password").fill("not this one");
+    await page.getByLabel("New password").fill("a longer, newer password");
+    await page.getByRole("button", { name: "Change password" }).click();
+    await seen(page.getByText("The current password is not right."));
+    await page.getByLabel("Current password").fill(password);
+    await page.getByRole("button", { name: "Change password" }).click();
+    await seen(page.getByText(/The password is changed/));
+    assert.equal(mock.world.admin.password, "a longer, newer password");
+
+    await page.getByRole("button", { name: "Turn off" }).click();
+    await page.getByLabel("Code", { exact: true }).fill("123456");
+    await page.keyboard.press("Enter");
+    await seen(page.getByRole("button", { name: "Set up an authenticator app" }));
+    assert.deepEqual(await axe(page), []);
   });
 });
 
@@ -661,6 +744,7 @@ describe("every page", () => {
         `/t/acme/incidents/${down.reference}?tab=report`,
         "/t/acme/api-keys",
         "/t/acme/api-keys?create=1",
+        "/account/security",
         "/t/kente-labs/virtual-machines",
         "/t/kente-labs/api-keys",
         "/t/nobody/virtual-machines",

@@ -58,6 +58,21 @@ try {
     await page.getByRole("dialog").getByRole("button", { name: "Create key" }).click();
     await page.getByTestId("secret").waitFor();
   });
+  await picture("security", "/account/security");
+  await picture("enrol", null, async () => {
+    await page.getByRole("button", { name: "Set up an authenticator app" }).click();
+    await page.getByLabel("Your password").fill("correct horse battery");
+    await page.keyboard.press("Enter");
+    await page.getByRole("img", { name: /QR/ }).waitFor();
+  });
+  await picture("recovery-codes", null, async () => {
+    await page.getByLabel("Code", { exact: true }).fill("123456");
+    await page.keyboard.press("Enter");
+    await page.getByRole("list", { name: "Recovery codes" }).waitFor();
+  });
+  await picture("security-on", null, async () => {
+    await page.getByRole("button", { name: "I have kept them" }).click();
+  });
   await picture("palette", "/t/acme/virtual-machines", async () => {
     await page.keyboard.press("Control+k");
     await page.getByRole("dialog").waitFor();

@@ -137,10 +137,21 @@ export function createSchema(world) {
     });
 
   mutation("createTenant", ({ input }, context) => ({ tenant: world.createTenant(input, context.user) }));
-  mutation("setPassword", ({ password }, { user }) => {
+  mutation("setPassword", ({ current, password }, { user }) => {
+    if (user.password && current !== user.password) throw new Refusal("The current password is not right.", "VALIDATION_ERROR", { field: "current" });
     if (password.length < 12) throw new Refusal("At least 12 characters.", "VALIDATION_ERROR", { field: "password" });
     user.password = password;
     return { userId: user.id };
+  });
+  field("Query", "sessions", (_, __, { user }) => user.sessions ?? []);
+  mutation("revokeSession", ({ id }, { user }) => {
+    user.sessions = user.sessions.filter((one) => one.id !== id);
+    return { ids: [id] };
+  });
+  mutation("revokeOtherSessions", (_, { user }) => {
+    const ids = user.sessions.filter((one) => !one.current).map((one) => one.id);
+    user.sessions = user.sessions.filter((one) => one.current);
+    return { ids };
   });
   mutation("createVirtualMachine", ({ input }, context) => {
     const by = writer(context);

@@ -57,9 +57,31 @@ export async function startMock({ port = 0, stepMs, seeded } = {}) {
   }
 
   const publicUser = (user) => ({ id: user.id, email: user.email, name: user.name, platformAdmin: user.platformAdmin, hasPassword: Boolean(user.password), hasSecondFactor: Boolean(user.code) });
+  const ago = (minutes) => new Date(Date.now() - minutes * 60_000).toISOString();
+  const newCodes = () => Array.from({ length: 10 }, (_, index) => `K7PM-Q2XW-9F4${index}-TR8H`);
+  /// One's own second factor: an app whose code is always 123456.
+  const secondFactor = async (request, response, user, act) => {
+    if (!user) return send(response, 401, {});
+    if (request.method === "GET") return send(response, 200, { enabled: Boolean(user.code), since: user.code ? ago(60 * 24) : null, recoveryCodes: user.recovery ?? 0 });
+    const given = await body(request);
+    const refuse = (field, message) => send(response, 400, { error: { code: "VALIDATION_ERROR", reason: "auth.wrong", field, message } });
+    if (act === "" && !user.code) {
+      if (user.password && given.password !== user.password) return refuse("password", "The password is not right.");
+    } else if (given.code !== "123456") return refuse("code", "The code is not right, or was used before.");
+    if (act === "") return send(response, 200, { secret: "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", uri: `otpauth://totp/Sankofa%20Phoenix:${encodeURIComponent(user.email)}?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Sankofa%20Phoenix&algorithm=SHA1&digits=6&period=30`, expiresAt: ago(-10) });
+    user.code = act === "/remove" ? undefined : "123456";
+    user.recovery = act === "/remove" ? 0 : 10;
+    return send(response, 200, act === "/remove" ? {} : { recoveryCodes: newCodes() });
+  };
   const welcome = (response, user) => {
     const token = randomUUID();
     sessions.set(token, user);
+    const place = (id, minutes, userAgent, address, amr, current = false) => ({ id, createdAt: ago(minutes + 60), lastSeenAt: ago(minutes), expiresAt: ago(-600), authTime: ago(minutes + 60), userAgent, address, amr, acr: amr.includes("mfa") ? "aal2" : "aal1", current });
+    user.sessions = [
+      place("s-1", 0, "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "192.0.2.7", ["pwd"], true),
+      place("s-2", 35, "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1", "2001:db8::17", ["pwd", "otp", "mfa"]),
+      place("s-3", 26 * 60, "curl/8.5.0", "198.51.100.3", ["link"]),
+    ];
     send(response, 200, { user: publicUser(user) }, { "Set-Cookie": `phoenix_session=${token}; HttpOnly; SameSite=Strict; Path=/` });
   };
 
@@ -96,6 +118,7 @@ export async function startMock({ port = 0, stepMs, seeded } = {}) {
       control.stale = false;
       return user ? send(response, 200, { acr: "aal2" }) : welcome(response, asked);
     }
+    if (pathname.startsWith("/auth/second-factor")) return secondFactor(request, response, user, pathname.slice("/auth/second-factor".length));
     if (pathname === "/auth/one-time") {
       const { token } = await body(request);
       const found = world.oneTime.get(token);
