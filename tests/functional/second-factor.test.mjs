@@ -150,9 +150,9 @@ test('an administrator takes a lost app off, and hands out a link for a lost pas
   assert.equal((await send(world, '/auth/one-time', { token: link.split('#token=')[1] })).status, 401, 'once');
 
   // Who did it to whom is on record, and the link is not.
-  const { nodes } = (await world.graphql('{ auditLog(first: 100) { nodes { action actor objectId outcome before after } } }')).auditLog;
+  const { nodes } = (await world.graphql('query($u: ID!) { auditLog(filter: {objectId: {eq: $u}}) { nodes { action actor objectId outcome before after } } }', { u: userId })).auditLog;
   for (const action of ['resetSecondFactor', 'resetPassword'])
-    assert.ok(nodes.some((row) => row.action === action && row.objectId === userId && row.outcome === 'OK'), `${action}: ${JSON.stringify(nodes.slice(0, 5))}`);
+    assert.ok(nodes.some((row) => row.action === action && row.objectId === userId && row.outcome === 'OK'), `${action}: ${JSON.stringify(nodes)}`);
   assert.ok(!JSON.stringify(nodes).includes(link.split('#token=')[1]));
   // In the portal it is for administrators of the platform alone.
   assert.equal((await world.ask('mutation { resetSecondFactor(account: "grace@example.org") { userId } }', {}, { tenant: 'acme', cookie: ada.cookie })).errors[0].extensions.code, 'FORBIDDEN');
