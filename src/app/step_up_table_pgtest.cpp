@@ -3,7 +3,6 @@
 
 #include <fstream>
 #include <map>
-#include <regex>
 #include <string>
 
 #include "app/product_schema.hpp"
@@ -31,10 +30,14 @@ Table of_the_sdl() {
 Table of_the_page() {
   Table out;
   std::ifstream page(std::string(PHOENIX_SOURCE_DIR) + "/docs/step-up.md");
-  const std::regex row(R"(\| `(\w+)` \| (yes|no) \| \S.* \|)");
-  std::smatch match;
-  for (std::string line; std::getline(page, line);)
-    if (std::regex_match(line, match, row)) out[match[1]] = match[2];
+  // | `mutation` | yes or no | why |
+  for (std::string line; std::getline(page, line);) {
+    if (!line.starts_with("| `")) continue;
+    const auto name_end = line.find("` | ");
+    const auto wanted_end = line.find(" | ", name_end + 4);
+    if (wanted_end == line.npos || line.size() < wanted_end + 6) continue;
+    out[line.substr(3, name_end - 3)] = line.substr(name_end + 4, wanted_end - name_end - 4);
+  }
   return out;
 }
 
